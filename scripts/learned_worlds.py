@@ -24,11 +24,12 @@ from convsync.values.leads import Lead, days_at
 from scripts.backtest_values import WORLD_TERMS, as_lead
 
 ENDS_AT = datetime(2026, 3, 1, tzinfo=UTC)
-LEADS = 6_000
-DAYS = 650
-FILLING = 110
+LEADS = 8_300
+DAYS = 900
+FILLING = 360
 """Days at the beginning of a world in which only the quick leads have come to a milestone yet: what
-happened in them is left out, as the truth is that of a company which has been there for longer."""
+happened in them is left out, as the truth is that of a company which has been there for longer. The
+slowest opportunity comes on its lead's 351st day."""
 WORLDS = 200
 LARGE = 300
 """Leads from which on a group's chance has to be within a tenth of the truth."""
@@ -81,8 +82,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--worlds", type=int, default=WORLDS, metavar="N")
     parser.add_argument("--leads", type=int, default=LEADS, metavar="N", help="in each world")
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="of the first world")
     asked = parser.parse_args()
-    found = held(asked.worlds, asked.leads)
+    found = held(asked.worlds, asked.leads, first=asked.first)
     output.show([_line(*one) for one in found.items()], COLUMNS, Format.TABLE)
     print()
     for size, some in by_size(found).items():
@@ -93,11 +95,11 @@ def main() -> int:
     return 1 if broken else 0
 
 
-def held(worlds: int, leads: int) -> Mapping[Place, Held]:
+def held(worlds: int, leads: int, *, first: int = 0) -> Mapping[Place, Held]:
     """Return by milestone and group what was learned in so many worlds of so many leads."""
     truth = truths()
     found = {place: Held() for place in truth}
-    for seed in range(worlds):
+    for seed in range(first, first + worlds):
         world = World(seed=seed, deals=leads, ends_at=ENDS_AT, days=DAYS)
         history = [_once_filled(as_lead(world.deal(index))) for index in range(world.deals)]
         table = learn(history, WORLD_TERMS, days_at(ENDS_AT))

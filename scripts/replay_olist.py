@@ -29,13 +29,14 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from convsync import pipeline, verification, wiring
+from convsync import pipeline, wiring
 from convsync.model.ledger import Side
 from convsync.model.outcome import EXPLANATIONS, Reason
 from convsync.model.period import Period
+from convsync.proof import verification
 from convsync.report.status import Status, status_of
+from convsync.running.services import Report, Services
 from convsync.sandbox.server import Sandbox
-from convsync.services import Report, Services
 from convsync.settings import Settings, load_settings
 from convsync.store import migrate
 from convsync.store.database import Database

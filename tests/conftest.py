@@ -13,8 +13,8 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Connection, Engine, event
 
+from convsync.proof.verification import verify
 from convsync.sandbox.server import Sandbox
-from convsync.verification import verify
 
 _MEMORY = Path("/dev/shm")
 _ROOM = 2 << 30  # bytes: what the files of a whole suite need, several times over

@@ -34,9 +34,9 @@ from convsync.model.outcome import Accepted, Confirmed, NotMatched, Outcome, Unt
 from convsync.model.planned import planned_together
 from convsync.model.record import FIELDS
 from convsync.model.statement import OrderId
+from convsync.proof.verification import verify
 from convsync.store import batches, deals, ledger, migrate, new_entries, retired, runs
 from convsync.store.database import Connection, Database
-from convsync.verification import verify
 from tests.builders import ACTION, NOW, WON_AT, a_deal, a_new_entry
 from tests.unit.test_ledger_states import MOVES, THERE, settled
 

@@ -5,8 +5,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import requests
 
 ROOT = Path(__file__).parents[2]
 HOURS = 60 * 60
+_LAUNCH = Path(__file__).with_name("launch.py")
 REQUEST_MS, ROW_US = 200, 100
 """The time that a platform takes where latency is measured."""
 
@@ -27,10 +26,7 @@ class UnfinishedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a process that ended well took, its children included, and what it printed.
-
-    Linux counts a process's peak memory from the fork on: it is never less than that of this one.
-    """
+    """What a process that ended well took, its children included, and what it printed."""
 
     seconds: float
     cpu_seconds: float
@@ -49,33 +45,32 @@ def measured(
 
     Raises UnfinishedError after so many seconds, CalledProcessError where it did not end well.
     """
-    with tempfile.TemporaryFile("w+") as printed, tempfile.TemporaryFile("w+") as complained:
-        began = time.perf_counter()
-        running = subprocess.Popen(
-            list(map(str, command)),
+    with (
+        tempfile.TemporaryFile("w+") as printed,
+        tempfile.TemporaryFile("w+") as complained,
+        tempfile.NamedTemporaryFile("r") as taken,
+    ):
+        launch = [sys.executable, "-IS", str(_LAUNCH), taken.name, str(seconds)]
+        subprocess.run(
+            [*launch, *map(str, command)],
             cwd=folder,
             env={**os.environ, **(environment or {})},
             stdout=printed,
             stderr=complained,
+            check=True,
         )
-        killer = threading.Timer(seconds, running.kill)
-        killer.start()
-        _, status, usage = os.wait4(running.pid, 0)
-        was_killed = not killer.is_alive()
-        killer.cancel()
-        took = time.perf_counter() - began
-        running.returncode = os.waitstatus_to_exitcode(status)
+        usage = json.load(taken)
         printed.seek(0)
         complained.seek(0)
-        if was_killed:
+        if usage["is_late"]:
             raise UnfinishedError
-        if running.returncode:
+        if usage["code"]:
             said = printed.read()[-2_000:] + complained.read()[-2_000:]
-            raise subprocess.CalledProcessError(running.returncode, [*map(str, command), said])
+            raise subprocess.CalledProcessError(usage["code"], [*map(str, command), said])
         return Usage(
-            seconds=took,
-            cpu_seconds=usage.ru_utime + usage.ru_stime,
-            peak_mb=usage.ru_maxrss / 1024,
+            seconds=usage["seconds"],
+            cpu_seconds=usage["cpu_seconds"],
+            peak_mb=usage["peak_mb"],
             printed=printed.read(),
         )
 

@@ -20,11 +20,11 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "audit": ("convsync.audit:record", "convsync.store.audit_log", "convsync.model.chain"),
     "reserve": ("convsync.outbox:Outbox._reserve", "convsync.outbox:Outbox._next_action"),
     "settle": (
-        "convsync.settling",
+        "convsync.sending.settling",
         "convsync.outbox:Outbox._settle_and_reserve",
         "convsync.outbox:Outbox.confirm",
     ),
-    "upload": ("convsync.upload", "convsync.calls", "convsync.outbox:Outbox._dispatch"),
+    "upload": ("convsync.upload", "convsync.sending.calls", "convsync.outbox:Outbox._dispatch"),
     "deal content and digests": ("convsync.store.deal_row",),
     "parse": ("convsync.extract",),
     "insert deals": ("convsync.store.deals",),
@@ -36,9 +36,9 @@ STAGES: Mapping[str, tuple[str, ...]] = {
         "convsync.decide",
         "convsync.reconcile",
         "convsync.usual",
-        "convsync.steps:Work._reconcile",
+        "convsync.running.steps:Work._reconcile",
     ),
-    "closing": ("convsync.steps:Work.finish", "convsync.report", "convsync.store.account"),
+    "closing": ("convsync.running.steps:Work.finish", "convsync.report", "convsync.store.account"),
     THE_REST: ("convsync.pipeline",),
 }
 

@@ -26,30 +26,30 @@ _HEAD = f"""# Every reason and code, and its fix
 
 {MADE}
 
-`convsync explain DEAL` says which of these stands behind a deal, `convsync errors` which codes conversions have now.
-`convsync deals --reason REASON` and `convsync deals --code CODE` list the deals behind one. What convsync says of mistakes
-in the set-up stands in [messages.md](messages.md).
+`convsync explain DEAL` says which of these applies to a deal, `convsync errors` which codes conversions have now.
+`convsync deals --reason REASON` and `convsync deals --code CODE` list the deals behind one. [messages.md](messages.md) shows
+the messages about mistakes in the set-up.
 """
 
 _ROOT = Path(__file__).parents[2]
 
 WHAT_HAPPENS: Mapping[Class, str] = {
     Class.COUNTED: "counts already",
-    Class.WAIT: "is tried again by itself",
-    Class.UNKNOWN_CLICK: "unmatched without a click ID, else rejected",
-    Class.BLOCKED: "waits until the account is put right",
+    Class.WAIT: "is retried automatically",
+    Class.UNKNOWN_CLICK: "unmatched without a click ID, otherwise rejected",
+    Class.BLOCKED: "waits until the account is fixed",
     Class.ROW: "is rejected",
     Class.STOP: "stops the run",
 }
 
 STATES: Mapping[State, str] = {
     State.PLANNED: "Decided, and not sent yet: the next run sends it.",
-    State.HELD: "Waits for a time of ours: the platform does not know the click yet, say.",
-    State.SENDING: "Written into a batch whose request has had no answer yet; an unanswered one is repeated word for word.",
-    State.ACCEPTED: "The platform took the request; its verdict on the row is still to come.",
-    State.DEFERRED: "Waits for a time of the platform's, and is sent again then.",
-    State.BLOCKED: "Waits for a person to put the ad account right; one row tries again each night.",
-    State.UNMATCHED: "The platform knows no such click or person. Ordinary.",
+    State.HELD: "Waits for a time that convsync set, for example until the platform knows the click.",
+    State.SENDING: "Written into a batch whose request has had no answer yet; an unanswered request is repeated identically.",
+    State.ACCEPTED: "The platform accepted the request; its verdict on the row is still to come.",
+    State.DEFERRED: "Waits for a time that the platform set, and is then sent again.",
+    State.BLOCKED: "Waits for a person to fix the ad account; one row tries again each night.",
+    State.UNMATCHED: "The platform knows no such click or person. This is normal.",
     State.REJECTED: "The platform refuses this row as it is.",
     State.CONFIRMED: "The platform counts it.",
     State.NOT_SENT: "Nothing is sent, for the recorded reason.",
@@ -119,8 +119,8 @@ def _events() -> list[str]:
         sentence = EVENTS.get(event, event.replace("_", " ").capitalize() + ".")
         rows.append((code(event), sentence, _names(before), _names(after)))
     said = """\
-What stands in the audit log. `convsync audit list --event EVENT` shows those of a kind, `convsync audit show DEAL` all of one deal. An event of a conversion may happen in
-some states alone, and leads to others."""
+The kinds of event in the audit log. `convsync audit list --event EVENT` shows those of one kind, `convsync audit show DEAL` all events of one deal. An event of a conversion can
+happen only in certain states, and leads to certain others."""
     return [
         *("## Events of the audit log", "", said, ""),
         *table(("event", "what happened", "in the state", "leads to"), rows),
@@ -135,7 +135,7 @@ def _names(states: frozenset[State | None] | frozenset[State]) -> str:
 
 def _own_codes() -> list[str]:
     rows = [(code(name), one.sentence, one.fix) for name, one in sorted(CODES.items())]
-    said = "What convsync knows beforehand that a platform does not take, so that it is not sent."
+    said = "What convsync does not send because it knows beforehand that the platform does not accept it."
     return ["## Codes of convsync", "", said, "", *table(("code", "meaning", "what to do"), rows)]
 
 
@@ -144,7 +144,7 @@ def _findings() -> list[str]:
         (code(trouble), "critical" if trouble in CRITICAL else "warning", fix)
         for trouble, fix in FIXES.items()
     ]
-    said = "What `convsync alerts list` and `convsync status --check` name; [operations.md](operations.md) says when each is so."
+    said = "The findings of `convsync alerts list` and `convsync status --check`; [operations.md](operations.md) says when each applies."
     columns = ("finding", "for a monitor", "what to do")
     return ["## Findings of the night", "", said, "", *table(columns, rows)]
 
@@ -176,5 +176,5 @@ def _codes(meanings: Mapping[str, Meaning | str]) -> list[str]:
 
 
 def _row(name: str, meaning: Meaning) -> tuple[str, str, str, str]:
-    sentence = "Nothing is known of it." if meaning.is_unknown else meaning.sentence
+    sentence = "Nothing is known about it." if meaning.is_unknown else meaning.sentence
     return code(name), WHAT_HAPPENS[meaning.what], sentence, meaning.fix

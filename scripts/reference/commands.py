@@ -11,16 +11,16 @@ _HEAD = f"""# Every command and exit code
 
 {MADE}
 
-`--help` behind a command prints the same. Options that stand before the command hold for each: `convsync --log-format json run`.
+`--help` after a command prints the same. Options before the command apply to all commands: `convsync --log-format json run`.
 """
 
 _OF_A_RUN = {
-    0: "All is well; waiting for a date is well.",
+    0: "All is well; conversions that wait for a date are fine.",
     1: "Rows were rejected, records are newly unreadable, or something is left for the next run.",
 }
 _ALSO = """\
-An option or argument that the command does not have ends with 2 as well. `convsync status --check` speaks a monitor's language
-instead: 0 well, 1 something to look at, 2 nights stop or cannot be trusted ([operations.md](operations.md#for-monitors)).
+An unknown option or argument ends with 2 as well. `convsync status --check` uses a monitor's exit codes
+instead: 0 well, 1 something needs attention, 2 nights stop or cannot be trusted ([operations.md](operations.md#for-monitors)).
 """
 
 

@@ -5,13 +5,13 @@ from convsync.settings.platforms import OF_KIND
 from convsync.watch.deadlines import DEADLINES, ENDED_BY_OTHERS, NOTICES, Deadline
 from scripts.reference.markdown import MADE, code, table
 
-_HEAD = f"""# What ends, and when
+_HEAD = f"""# API versions that end, and when
 
 {MADE}
 
 `convsync check` and the alerts ([operations.md](operations.md)) announce each of these {", ".join(map(str, NOTICES[:-1]))} and
-{NOTICES[-1]} days before its last day, where your configuration uses it, and once it is past. The end of a sign-in that
-`convsync auth` keeps is announced, too, and whatever you write into `[alerts.expires]`: a client's secret, a contract.
+{NOTICES[-1]} days before its last day, if your configuration uses it, and once it is past. They also announce the expiry of sign-ins that
+`convsync auth` stores, and of anything you write into `[alerts.expires]`: a client secret, a contract.
 """
 
 

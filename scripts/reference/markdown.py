@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-MADE = "This page is written from the code by `make reference`; a check compares both."
+MADE = "This page is generated from the code by `make reference`; a check compares both."
 
 _ANGLE = re.compile(r"<(?=[^`]*(?:`[^`]*`[^`]*)*$)")
 

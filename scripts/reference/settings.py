@@ -22,34 +22,34 @@ from scripts.reference.words import WORDS
 
 _HEAD = f"""# Every setting
 
-{MADE} The words are those of the
-examples in `config/`, which are the place to copy from: `config/csv.toml` has the most of them.
+{MADE} The descriptions come from the
+examples in `config/`, which you can copy from: `config/csv.toml` has most of them.
 
 The configuration is one TOML file, `convsync.toml` unless `--config` or `CONVSYNC_CONFIG` says otherwise. Relative paths start from its
 folder. Any value can be overridden by a variable named after its place, `CONVSYNC_STORE__URL` for `url` in `[store]`, or by a file of
-that name in the folder that `CONVSYNC_SECRETS_DIR` names. What is marked *secret* belongs there and never into the file. NAME stands
-for a name of yours. All mistakes are reported at once by `convsync check`, each with its place and the fix.
+that name in the folder that `CONVSYNC_SECRETS_DIR` names. Anything marked *secret* belongs there and never into the file. NAME stands
+for a name that you choose. `convsync check` reports all mistakes at once, each with its place and the fix.
 
 Easily missed:
 
 - `when = {{ brand = "Alpha", country = ["DE", "AT"] }}` lets a rule count only deals with these segments, so that one CRM
-  feeds several ad accounts. Fifty accounts of a manager take two lines each: `inherits = "manager"` fills in the rest
+  can feed several ad accounts. Fifty accounts of a manager take two lines each: `inherits = "manager"` fills in the rest
   from `[templates.manager]` (`config/accounts.toml`).
 - Two rules that would count a deal twice, or two sources that read the same deals, are refused, unless
-  `counts_beside` or `reads_beside` says that it is meant.
+  `counts_beside` or `reads_beside` says that it is intended.
 - `CONVSYNC_AUDIT__KEY` (a secret of at least 16 characters) keys the audit log's digests ([audit-log.md](audit-log.md)).
 - `[limits] unreadable` and `clock_minutes` say how many new unreadable records, and how wrong a clock, a run tolerates.
 """
 
 _WITHOUT_KEYS_OF_THEIR_OWN = """## [moved]
 
-What was renamed: `"rules.won" = "rules.sale"`, `"sources.hubspot" = "sources.crm"`. Names of rules and sources are part of every order ID; what was sent under
-an old one goes on under the new one instead of being counted again.
+Renamed rules and sources: `"rules.won" = "rules.sale"`, `"sources.hubspot" = "sources.crm"`. Their names are part of every order ID; what was sent under
+an old name continues under the new one instead of being counted again.
 
 ## [templates.NAME]
 
-What several destinations share: any of their keys, and never sent to by itself. A destination takes it up with `inherits = "NAME"`, as it may
-any other destination (`config/accounts.toml`).
+What several destinations share: any of their keys. Nothing is sent to a template itself. A destination uses it with `inherits = "NAME"`, which can also
+name another destination (`config/accounts.toml`).
 """
 
 _TYPES: dict[Any, str] = {

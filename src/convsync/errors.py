@@ -15,9 +15,9 @@ class ConvsyncError(Exception):
 
 
 class TransientError(ConvsyncError):
-    """Timeout, 429, 5xx, quota, a locked database: tried again, then left to the next run.
+    """Timeout, 429, 5xx, quota, a locked database: retried, then left to the next run.
 
-    `surely_not_taken` where the other side cannot have taken what it was sent; else it may have.
+    `surely_not_taken` if the other side cannot have accepted the request; otherwise it may have.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class OperatorError(ConvsyncError):
 
 
 class UnsafePlanError(ConvsyncError):
-    """The plan is far larger or stranger than usual: a person looks, and releases or forces it.
+    """The plan is far from usual: a person looks at it, and releases or forces it.
 
     `heaviest` are the conversions that weigh most in it, each as a line of the preview.
     """
@@ -48,7 +48,7 @@ class UnsafePlanError(ConvsyncError):
 
 
 class UnexpectedResponseError(ConvsyncError):
-    """The other side's shape changed: stop and keep the evidence."""
+    """An answer has an unexpected form: the run stops and keeps the evidence."""
 
 
 class StoppedError(ConvsyncError):
@@ -63,6 +63,6 @@ class StoppedError(ConvsyncError):
 
 
 class LockedError(ConvsyncError):
-    """Another run holds the lock, or has taken it from us."""
+    """Another run holds the lock, or has taken it over."""
 
     exit_code = 4

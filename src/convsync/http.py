@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError, NameResolutionError
 
-from convsync import __version__, answer_body, log, tracing
+from convsync import __version__, answer_body, log
 from convsync.answer_body import NotJson as NotJson
 from convsync.clock import SERVERS, Clock, system_clock
 from convsync.errors import (
@@ -36,9 +36,10 @@ from convsync.errors import (
     TransientError,
     UnexpectedResponseError,
 )
-from convsync.guides import located
 from convsync.pace import Pace
 from convsync.parallel import pause, raise_if_given_up, together
+from convsync.process import tracing
+from convsync.process.guides import located
 from convsync.retrying import RetryPolicy, keep_trying
 from convsync.vendor_words import code_in, name_of, path_of
 
@@ -284,7 +285,7 @@ class Http:
         if why := _REFUSED_FOR.get(status):
             return OperatorError(f"{place} was refused with {said}: {why}, in {located('docs')}.")
         if 300 <= status < 400 and status not in _NOTHING:
-            return OperatorError(f"{place} was sent elsewhere with {status}: correct its address.")
+            return OperatorError(f"{place} was redirected with {status}: correct its URL.")
         if status >= 400:
             return UnexpectedResponseError(f"{place} was refused with {said}.")
         if isinstance(answer.body, NotJson):
@@ -315,13 +316,13 @@ def _raise_unless_private(name: str, base_url: str) -> None:
     url = urlsplit(base_url)
     if url.username or url.password:
         raise OperatorError(
-            f"{name}: the address holds a user or a password. Write it without; the keys of this"
-            " source say who signs in."
+            f"{name}: the URL contains a user or a password. Write it without; other keys of this"
+            " source are for signing in."
         )
     if url.scheme != "https" and not (url.scheme == "http" and _is_this_machine(url.hostname)):
         raise OperatorError(
-            f"{name}: {url.hostname or 'its address'} must be asked over https://; only this"
-            " machine may do without. Correct url."
+            f"{name}: {url.hostname or 'its URL'} must use https://, unless it is this machine."
+            " Correct url."
         )
 
 
@@ -343,11 +344,11 @@ def _in_our_words(place: str, url: str) -> Iterator[None]:
     except (requests.exceptions.InvalidHeader, UnicodeEncodeError) as error:
         if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
             raise UnexpectedResponseError(
-                f"{place} could not be asked: an ID that the CRM gave holds half a character."
+                f"{place} could not be requested: an ID from the CRM contains half a character."
             ) from None
         raise OperatorError(
-            f"{place} could not be asked: its token, or another of its secrets, holds a line break"
-            " or a character that no header takes. Set it again."
+            f"{place} could not be requested: its token, or another secret, contains a line break"
+            " or a character that a header cannot have. Set it again."
         ) from None
     except (requests.RequestException, HTTPError) as error:
         raise _unanswered(place, host, error) from None
@@ -363,13 +364,13 @@ def _unanswered(place: str, host: str | None, error: Exception) -> ConvsyncError
     causes = list(_causes(error))
     if any(isinstance(cause, SSLCertVerificationError) for cause in causes):
         return OperatorError(
-            f"{place}: the certificate of {host} is not trusted. Correct url; or, where a proxy"
-            " or a company's own authority stands between, let REQUESTS_CA_BUNDLE name the file"
-            " of its certificates."
+            f"{place}: the certificate of {host} is not trusted. Correct url; or, if a proxy or"
+            " your company's own authority is involved, set REQUESTS_CA_BUNDLE to the file of its"
+            " certificates."
         )
     if any(isinstance(cause, NameResolutionError) for cause in causes):
         return TransientError(
-            f"{place} got no answer: there is no host {host} for this machine. Correct url, or"
+            f"{place} got no answer: this machine cannot find the host {host}. Correct url, or"
             " its DNS and proxy settings."
         )
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
@@ -379,8 +380,8 @@ def _unanswered(place: str, host: str | None, error: Exception) -> ConvsyncError
         )
     if any(isinstance(cause, SSLError) for cause in causes):
         return TransientError(
-            f"{place} got no answer: {host} does not answer in TLS. Correct url: its port, or"
-            " whether it begins with http or https."
+            f"{place} got no answer: {host} does not speak TLS. Correct url: its port, or"
+            " whether it starts with http or https."
         )
     return TransientError(f"{place} got no answer from {host} ({type(error).__name__}).")
 

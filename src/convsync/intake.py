@@ -16,17 +16,7 @@ from datetime import timedelta
 from itertools import chain
 from typing import Any
 
-from convsync import (
-    audit,
-    consenting,
-    contents,
-    forgetting,
-    habits,
-    unchanged_rows,
-    unread,
-)
-from convsync.chunks import chunked, records_in
-from convsync.departures import Departures, Present
+from convsync import audit
 from convsync.errors import TransientError
 from convsync.extract.source import (
     AnswersForDeals,
@@ -44,22 +34,26 @@ from convsync.extract.source import (
     read_again,
     with_last,
 )
-from convsync.guarding import drained
 from convsync.model.deal import Deal
 from convsync.model.erased import Erased
 from convsync.model.event import Event, EventKind
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
+from convsync.privacy import consenting, forgetting
 from convsync.profile.nights import Counts
-from convsync.recollection import Recollection
+from convsync.reading import contents, habits, unchanged_rows, unread
+from convsync.reading.chunks import chunked, records_in
+from convsync.reading.departures import Departures, Present
+from convsync.reading.recollection import Recollection
+from convsync.reading.survivors import Survivors
+from convsync.reading.unreached import Reached
+from convsync.reading.windows import Windows
+from convsync.running.guarding import drained
 from convsync.store import click_news, clicks, deals, file_marks, quarantine, row_digests, runs
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
 from convsync.store.write_backs import save_read
-from convsync.survivors import Survivors
-from convsync.unreached import Reached
-from convsync.windows import Windows
 
 Plan = Callable[[Any, Sequence[StoredDeal]], None]
 """Takes stored deals on to the ledger, within the transaction that stored them."""

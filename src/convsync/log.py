@@ -18,8 +18,8 @@ from enum import StrEnum
 from time import monotonic
 from typing import Any
 
-from convsync import tracing
 from convsync.plain_text import plain
+from convsync.process import tracing
 
 
 class LogFormat(StrEnum):

@@ -21,15 +21,15 @@ from functools import cached_property
 from typing import overload
 
 from convsync import audit, log
-from convsync.calls import Attempt, PacedCalls, at_a_time
 from convsync.errors import ConvsyncError, OperatorError, TransientError, UnexpectedResponseError
-from convsync.lost_answers import LostAnswers
 from convsync.model.moves import released, reserved_together
 from convsync.model.outcome import Outcome, Untried
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Batch, Statement
 from convsync.retrying import RetryPolicy
-from convsync.settling import AnsweredBatch, Settling
+from convsync.sending.calls import Attempt, PacedCalls, at_a_time
+from convsync.sending.lost_answers import LostAnswers
+from convsync.sending.settling import AnsweredBatch, Settling
 from convsync.store import batches, portions
 from convsync.store.batches import ReservedBatch
 from convsync.store.database import Connection, Database

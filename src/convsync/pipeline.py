@@ -17,25 +17,29 @@ leases alone go by a real clock, the database's where it has one.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from convsync import carrying_out, forgetting, log, windows
+from convsync import log
 from convsync.audiences import matching
+from convsync.decisions import carrying_out
 from convsync.errors import OperatorError, UnsafePlanError
 from convsync.extract.source import ClickSource
-from convsync.forgetting import Forgotten, Whom
 from convsync.model.audience import Renewal
 from convsync.model.chosen import Chosen
 from convsync.model.kept_plan import Kept
 from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
-from convsync.opened_run import opened_import, opened_preview, opened_run
-from convsync.services import Report, Services
+from convsync.privacy import forgetting
+from convsync.privacy.forgetting import Forgotten, Whom
+from convsync.reading import windows
+from convsync.running.opened_run import opened_import, opened_preview, opened_run
+from convsync.running.services import Report, Services
 from convsync.store import (
     allowed_keys,
     click_index,
     click_news,
     clicks,
     crowded_keys,
+    order_index,
 )
 from convsync.store.erasing import FoundPeople
 from convsync.store.portions import OfKeptPlan
@@ -53,7 +57,8 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
-        work.reconcile_changes()
+        with order_index.set_aside(services.database, work.session):
+            work.reconcile_changes()
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
         work.weigh()
@@ -102,7 +107,8 @@ def _carry_out(
         work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
-        work.reconcile_changes()
+        with order_index.set_aside(services.database, work.session):
+            work.reconcile_changes()
         work.problems += carrying_out.compare(work.session)
         work.guard.note_seen(work.summary, plan, drained=work.intake.drained)
         work.send(only=plan)
@@ -156,7 +162,8 @@ def backfill(
         work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
-        work.reconcile_period(period, only)
+        with order_index.set_aside(services.database, work.session):
+            work.reconcile_period(period, only)
         if seen is None:
             work.weigh(only=work.session.run_id, is_whole=False)
         if seen is not None and work.summary.digest != seen:

@@ -34,8 +34,8 @@ from convsync.extract.field_writer import (
 )
 from convsync.model.event import Event, EventKind
 from convsync.model.write_back import NUMBERS, Fact, FieldChange, ToWriteBack
+from convsync.process.stopping import Stop
 from convsync.report.scores import scored
-from convsync.stopping import Stop
 from convsync.store import deal_facts, deals, value_versions, write_backs
 from convsync.store.database import Connection
 from convsync.store.session import Session
@@ -103,8 +103,8 @@ class WriteBack:
             refused += self._write_batch(terms, writer, batch)
         for code, number_refused in sorted(refused.items()):
             self._problems.append(
-                f"source '{terms.source}': {number_refused:,} deals did not take what was to be"
-                f" written back ({code})."
+                f"source '{terms.source}': {number_refused:,} deals refused what was to be written"
+                f" back ({code})."
             )
 
     def _write_batch(

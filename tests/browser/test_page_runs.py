@@ -54,7 +54,7 @@ def test_a_red_night_is_run_again_and_watched_to_its_end(
 ) -> None:
     signs_in(browser, "otto")
     assert "red:" in read(browser)
-    assert "Run 3 did not come to its end" in read(browser)
+    assert "Run 3 did not finish" in read(browser)
     browser.get_log("browser")  # type: ignore[no-untyped-call]
     follows(browser, "Run now")
     clicks(browser, "Run now")

@@ -249,7 +249,7 @@ MISTAKES = (
         says=("company.time_zone", "Europe/Bonn"),
     ),
     Mistake(
-        what="An action ID is no number",
+        what="An action ID is not a number",
         make=mistyped("action_id = 333", 'action_id = "AW-333"'),
         code=2,
         says=("rules.won.action_id", "not a number"),
@@ -261,7 +261,7 @@ MISTAKES = (
         says=("rules.won.milestone", "signed"),
     ),
     Mistake(
-        what="A rule names a destination that is not there",
+        what="A rule names a destination that does not exist",
         make=mistyped("action_id = 333", 'action_id = 333\ndestination = "bing"'),
         code=2,
         says=("rules.won.destination", "there are: google"),
@@ -303,19 +303,19 @@ MISTAKES = (
         says=("nothing listens at 127.0.0.1", "Start its server"),
     ),
     Mistake(
-        what="The CRM's name cannot be found (DNS)",
+        what="The CRM's host cannot be found (DNS)",
         make=lambda office: hubspot(office, f"{office.sandbox.http_url}/hubspot", _NOWHERE),
         code=1,
-        says=("there is no host crm.invalid", "Correct url, or its DNS"),
+        says=("this machine cannot find the host crm.invalid", "Correct url, or its DNS"),
     ),
     Mistake(
-        what="The CRM does not answer in TLS",
+        what="The CRM does not speak TLS",
         make=no_tls,
         code=1,
-        says=("127.0.0.1 does not answer in TLS", "Correct url"),
+        says=("127.0.0.1 does not speak TLS", "Correct url"),
     ),
     Mistake(
-        what="The export is not there",
+        what="The export does not exist",
         make=export_gone,
         code=2,
         says=("deals.csv", "No such file", "Correct the path"),
@@ -333,7 +333,7 @@ MISTAKES = (
         says=("deals.csv", "column 'Won Date' is missing", "The columns there are"),
     ),
     Mistake(
-        what="The database's folder is not there",
+        what="The database's folder does not exist",
         make=mistyped("sqlite:///convsync.db", "sqlite:///no/such/x.db"),
         code=2,
         says=("there is no folder",),
@@ -345,7 +345,7 @@ MISTAKES = (
         says=("convsync.db", "convsync db upgrade"),
     ),
     Mistake(
-        what="The database is damaged, or is none",
+        what="The database file is damaged, or not a database",
         make=database_damaged,
         code=2,
         says=("convsync.db cannot be used", "not a database", "Check [store] url"),
@@ -360,7 +360,7 @@ MISTAKES = (
         what="The database's disk is full",
         make=disk_full,
         code=1,
-        says=("convsync.db has no room for more", "Free some of its disk"),
+        says=("convsync.db has no room for more", "Free some disk space"),
     ),
     Mistake(
         what="The database is locked by another program",
@@ -375,7 +375,7 @@ MISTAKES = (
         says=("Run 1 (run) holds the lock", "since", "Try again once it has ended"),
     ),
     Mistake(
-        what="The file with the platform's credentials is not there",
+        what="The file with the platform's credentials does not exist",
         make=credentials_gone,
         code=2,
         says=("destinations.google.credentials", "key.json"),
@@ -393,10 +393,10 @@ MISTAKES = (
         says=("google refused batch 1", "PERMISSION_DENIED", "Check operating_account"),
     ),
     Mistake(
-        what="The platform's quota is spent",
+        what="The platform's quota is used up",
         make=lambda office: refused_by_platform(office, "resource_exhausted"),
         code=1,
-        says=("quota of the Cloud project is spent until", "sent again by the next run"),
+        says=("quota of the Cloud project is used up until", "sent again by the next run"),
     ),
     Mistake(
         what="The platform does not answer",
@@ -411,10 +411,13 @@ MISTAKES = (
         says=("no such conversion action", "→ Check the rule's action_id"),
     ),
     Mistake(
-        what="A click ID was cut on its way",
+        what="A click ID was truncated on its way",
         make=click_id_cut,
         code=0,
-        says=("The gclid cannot be decoded", "→ See that the form and the CRM keep click IDs"),
+        says=(
+            "The gclid cannot be decoded",
+            "→ Make sure that the form and the CRM store click IDs",
+        ),
     ),
     Mistake(
         what="A plan is unusual",
@@ -423,7 +426,7 @@ MISTAKES = (
         says=("a currency never sent before: CHF", "Nothing was sent", "--force"),
     ),
     Mistake(
-        what="A plan's file was cut off",
+        what="A plan's file is truncated",
         make=plan_cut_off,
         code=2,
         says=("tonight.plan is cut off", "convsync plan --out"),
@@ -435,31 +438,31 @@ MISTAKES = (
         says=("Nobody can be asked here", "--yes"),
     ),
     Mistake(
-        what="A day is none",
+        what="A day is not a date",
         make=typed("backfill", "--from", "1.3.2026", "--to", "2026-03-02"),
         code=2,
         says=("--from 1.3.2026 is not a day such as",),
     ),
     Mistake(
-        what="A range ends before it begins",
+        what="A date range ends before it starts",
         make=typed("backfill", "--from", "2026-03-02", "--to", "2026-03-01"),
         code=2,
-        says=("--to 2026-03-01 lies before --from",),
+        says=("--to 2026-03-01 is before --from",),
     ),
     Mistake(
-        what="A rule is not known",
+        what="A rule does not exist",
         make=typed("backfill", *_DAYS, "--rule", "wonn"),
         code=2,
-        says=("--rule wonn: there is none", "there are mql, sql, won"),
+        says=("--rule wonn: there is no such name", "there are: mql, sql, won"),
     ),
     Mistake(
-        what="A source is not known",
+        what="A source does not exist",
         make=typed("backfill", *_DAYS, "--source", "hubspot"),
         code=2,
-        says=("--source hubspot: there is none", "there are crm"),
+        says=("--source hubspot: there is no such name", "there are: crm"),
     ),
     Mistake(
-        what="A deal is not known",
+        what="A deal has not been read",
         make=typed("explain", "D-9"),
         code=2,
         says=("No deal D-9 has been read", "compared to the letter"),

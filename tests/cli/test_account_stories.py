@@ -70,7 +70,7 @@ BRAIDS = SetUp(
     is_wrong=counting("ONE_PER_CLICK"),
     is_fixed=counting("MANY_PER_CLICK"),
     code="ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID",
-    sentence="such an action takes no gbraid or wbraid",
+    sentence="such an action accepts no gbraid or wbraid",
     fix="Let the action count every conversion",
 )
 ENHANCED = SetUp(

@@ -90,7 +90,7 @@ def test_a_night_that_was_refused_is_a_failure_for_alert_and_switch(watched: Off
     watched.deals.clear()
     assert watched.night(NEXT_NIGHT).code == 3
     (told,) = heard(watched)
-    assert "Run 2 did not come to its end" in told["message"]
+    assert "Run 2 did not finish" in told["message"]
     assert told["type"] == "warning"
     assert pings(watched)[-1] == "/fail"
 
@@ -112,7 +112,7 @@ def test_a_released_night_is_a_failure_no_longer(watched: Office) -> None:
     assert watched.types("release", "4", "--as-of", fourth).code == 0
     (told,) = heard(watched)
     assert told["message"].startswith("OK run 6") or told["message"].startswith("OK run 5")
-    assert "Resolved: Run 4 did not come to its end" in told["message"]
+    assert "Resolved: Run 4 did not finish" in told["message"]
     assert watched.types(*check).out == "Nothing new to tell.\n"
 
 
@@ -124,14 +124,14 @@ def test_a_run_that_does_not_begin_is_told_until_one_does(watched: Office) -> No
     watched.sql("UPDATE alembic_version SET version_num = '9999'")
     assert watched.night(NEXT_NIGHT).code == 2
     (told,) = heard(watched)
-    assert "The last run did not begin: " in told["message"]
+    assert "The last run did not start: " in told["message"]
     assert pings(watched)[-2:] == ["/start", "/fail"]
     watched.sql("UPDATE alembic_version SET version_num = ?", revision)
     assert "Nothing new" in watched.types("alerts", "check", "--as-of", NEXT_NIGHT).out
     watched.night(NEXT_NIGHT)
     (told,) = heard(watched)
     assert told["message"].startswith("OK run 2")
-    assert "Resolved: The last run did not begin" in told["message"]
+    assert "Resolved: The last run did not start" in told["message"]
 
 
 def test_a_ledger_that_cannot_be_opened_is_told(watched: Office) -> None:
@@ -147,7 +147,7 @@ def test_a_config_that_cannot_be_read_is_told_by_what_is_set_outside_of_it(watch
     watched.configure("country =", "contry =")
     assert watched.night(NIGHT).code == 2
     (told,) = heard(watched)
-    assert "The run did not begin: " in told["message"]
+    assert "The run did not start: " in told["message"]
     assert "company.contry: unknown key. Did you mean country?" in told["message"]
     assert pings(watched) == ["/fail"]
 
@@ -186,7 +186,7 @@ def test_what_waits_for_the_accounts_set_up_is_told_by_its_code(watched: Office)
     watched.deal()
     watched.night(NIGHT)
     (told,) = heard(watched)
-    assert "action 333, held up by the account's set-up" in told["message"]
+    assert "action 333, blocked by the account's set-up" in told["message"]
 
 
 def test_an_edited_audit_log_is_told(watched: Office) -> None:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from convsync.cli import app, auth
 from convsync.errors import OperatorError
-from convsync.guides import located
+from convsync.process.guides import located
 from convsync.sandbox import tokens
 from convsync.sandbox.crm import dynamics, hubspot, pipedrive, salesforce, zoho
 from convsync.sandbox.linkedin import sign_in

@@ -169,9 +169,9 @@ def test_csv_has_a_row_for_each_way_conversions_stand(ledger: Office) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--by", "colour"), "Nothing can be grouped by colour; there are: source, week, region"),
+        (("--by", "colour"), "Cannot group by colour; there are: source, week, region"),
         (("--rule", "gone"), "There is no rule gone; there are: mql, sql, won."),
-        (("--from", "2026-03-09"), "--to 2026-03-03 lies before --from 2026-03-09."),
+        (("--from", "2026-03-09"), "--to 2026-03-03 is before --from 2026-03-09."),
     ],
 )
 def test_a_wrong_word_is_answered(ledger: Office, words: tuple[str, ...], why: str) -> None:

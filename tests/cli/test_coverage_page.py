@@ -69,7 +69,10 @@ def test_it_loads_and_runs_nothing(page: str) -> None:
     outline = Outline(page)
     assert not {name for name, _ in outline.elements} & {"script", "link", "img", "iframe"}
     named = {name for _, attributes in outline.elements for name in attributes}
-    assert not named & {"style", "src", "href", "onload", "onclick"}
+    assert not named & {"style", "src", "onload", "onclick"}
+    hrefs = [one["href"] for _, one in outline.elements if "href" in one]
+    assert hrefs
+    assert all(href and href.startswith("#") for href in hrefs), "links within the page alone"
     assert "url(" not in page
     assert "@import" not in page
 

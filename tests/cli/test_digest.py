@@ -108,5 +108,5 @@ def test_there_has_to_be_somebody_to_send_it_to(
     monkeypatch.delenv("CONVSYNC_ALERTS__URLS", raising=False)
     said = office.types("digest", "--send")
     assert said.code == 2
-    assert "There is nobody to tell: set CONVSYNC_ALERTS__URLS" in said.err
+    assert "There is nobody to alert: set CONVSYNC_ALERTS__URLS" in said.err
     assert office.types("digest", "--again").code == 2

@@ -39,7 +39,7 @@ def test_each_code_is_listed_with_its_count_its_meaning_and_examples(refused: Of
     assert invalid["states"] == {"rejected": 2}
     assert invalid["since"] == invalid["latest"] == "2026-03-04T01:00:00+00:00"
     assert invalid["means"] == "The gclid cannot be decoded."
-    assert invalid["fix"].startswith("See that the form")
+    assert invalid["fix"].startswith("Make sure that the form")
     assert sorted(invalid["examples"]) == ["D-1", "D-2"]
     assert (new["code"], new["states"], new["examples"]) == (NEW, {"deferred": 1}, ["D-3"])
     assert "stands in no table of ours" in new["means"]

@@ -131,7 +131,7 @@ def test_a_second_log_of_clicks_has_its_own_name_and_none_is_added_twice(tmp_pat
         (tmp_path / name).write_text(CLICKS)
         said = types("init", "--kind", "csv", str(tmp_path / name), "--output", str(config))
     assert said.code == 2
-    assert "has this log of clicks as [clicks.site] already" in said.err
+    assert "already has this click log as [clicks.site]" in said.err
     tables = tomllib.loads(config.read_text())
     assert {name: one["path"] for name, one in tables["clicks"].items()} == {
         "site": "shop.csv",

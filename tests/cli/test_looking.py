@@ -57,12 +57,12 @@ def test_what_was_refused_after_a_lost_answer_is_explained_as_perhaps_counted(
     assert "rejected (count), 1,000.00 EUR, PROCESSING_ERROR_REASON_INVALID_GCLID" in said.out
     assert "the platform may count it all the same." in said.out
     assert "PROCESSING_ERROR_REASON_INVALID_GCLID: The gclid cannot be decoded." in said.out
-    assert "→ See that the form and the CRM keep click IDs whole" in said.out
+    assert "→ Make sure that the form and the CRM store click IDs complete" in said.out
     rows = json.loads(office.types("explain", "D-1", "--format", "json").out)
     (row,) = (row for row in rows if row["rule"] == "won")
     assert row["may_be_counted"] is True
     assert row["code_means"] == "The gclid cannot be decoded."
-    assert row["code_fix"].startswith("See that the form")
+    assert row["code_fix"].startswith("Make sure that the form")
 
 
 def test_what_the_account_blocks_is_explained_with_what_to_put_right(office: Office) -> None:
@@ -351,7 +351,7 @@ def test_the_log_is_exported_with_typed_columns(office: Office) -> None:
 
 
 EXPORTS = [
-    pytest.param(("log.xlsx",), "let the file end in .csv, .jsonl, .parquet", id="no such format"),
+    pytest.param(("log.xlsx",), "use the suffix .csv, .jsonl, .parquet", id="no such format"),
     pytest.param(("no/such/folder/log.csv",), "cannot be written", id="no such folder"),
     pytest.param(("-", "--format", "parquet"), "cannot go to stdout", id="parquet to stdout"),
 ]
@@ -616,4 +616,4 @@ def test_a_period_that_ends_before_it_begins_is_refused(office: Office) -> None:
     office.night()
     said = office.types("status", "--from", "2026-03-03", "--to", "2026-03-01")
     assert (said.code, said.out) == (2, "")
-    assert "--to 2026-03-01 lies before --from 2026-03-03." in said.err
+    assert "--to 2026-03-01 is before --from 2026-03-03." in said.err

@@ -50,7 +50,7 @@ def assert_clear(said: CommandResult, *words: str) -> None:
             "action_id = 333",
             'action_id = "AW-333"',
             "rules.won.action_id: 'AW-333' is not a number",
-            id="an action that is no number",
+            id="an action that is not a number",
         ),
         pytest.param(
             '"Won date"',
@@ -78,7 +78,7 @@ def assert_clear(said: CommandResult, *words: str) -> None:
         pytest.param(
             "sqlite:///convsync.db",
             "postgresql+nodriver://db/x",
-            "begins with postgresql+nodriver",
+            "starts with postgresql+nodriver",
             id="another driver",
         ),
     ],
@@ -170,7 +170,7 @@ def test_no_tables_are_made_in_what_is_no_database(
         ),
         pytest.param(
             "backfill --from 2026-03-02 --to 2026-03-01",
-            "--to 2026-03-01 lies before --from 2026-03-02",
+            "--to 2026-03-01 is before --from 2026-03-02",
             id="the end before the beginning",
         ),
         pytest.param(

@@ -116,6 +116,17 @@ def test_each_thing_has_its_cost_and_the_costs_their_return(reported: Office) ->
     assert dear == ("30.769231", "133.333333", 7.5, 7.5, False)
 
 
+def test_costs_of_no_known_ad_group_are_not_held_against_leads_that_came_from_elsewhere(
+    reported: Office,
+) -> None:
+    columns = ("cost", "leads", "cost_per_lead", "return", "return_at_sale_date")
+    rest = of(report(reported, "--by", "ad_group"), *columns)[1]
+    cost, leads, *ratios = rest
+    assert cost == "186.00"
+    assert leads > 1
+    assert ratios == [None, None, None]
+
+
 def test_a_sale_counts_at_its_leads_date_and_at_its_own(reported: Office) -> None:
     early = report(reported, "--to", "2026-02-28")
     assert of(early, "campaign", "sold", "sales_at_sale_date", "value", "value_at_sale_date")[
@@ -153,6 +164,8 @@ def test_what_google_counts_stands_beside_what_was_sent(reported: Office) -> Non
     assert rows["Demo", "won"] == (3, 3.0, {"EUR": "3000.00"})
     assert rows["Templates", "mql"] == (12, 12.0, {"EUR": "240.00"})
     assert rows["(no campaign known)", "won"] == (1, 0.0, {"USD": "250.55"})
+    said = reported.types("report", "campaigns", *DAYS)
+    assert "Google also knows people by e-mail and phone: what was sent without a click" in said.out
 
 
 @pytest.mark.long

@@ -195,6 +195,9 @@ def test_cohorts_are_of_the_day_a_deal_became_a_lead(leads: Office) -> None:
     assert of(by_month, "2026-01", "milestone", "came")[0] == ("mql", 1)
     assert of(by_month, "2026-02", "milestone", "came")[0] == ("mql", 4)
     assert [row["unfinished"] for row in by_month["funnel"]][-1] is True
+    table = leads.types("report", "funnel", *DAYS, "--by", "month").out.splitlines()
+    assert table[1].split()[-1] == "unfinished"
+    assert table[3].rstrip().endswith("too early to say")
     north = of(funnel(leads, "--by", "region"), "north", "milestone", "came", "lost")
     assert north[0] == ("mql", 2, 1)
 

@@ -13,6 +13,7 @@ import pytest
 from convsync.report.formats import Formats
 from convsync.report.page import Chart, Section, body, localised
 from tests.cli.office import NIGHT, Office
+from tests.cli.page_tables import Cell, Tables
 from tests.cli.test_coverage_page import Outline
 
 DAYS = ("--since", "2026-01-01", "--until", "2026-03-31", "--as-of", NIGHT)
@@ -24,10 +25,7 @@ columns = { line = "No", paid_at = "Paid", amount = "Amount", currency = "Curren
 deal_id = "Deal" }
 
 [retry]"""
-FIRST_CELLS = re.compile(
-    r'<tr class="led"><td>(.*?)</td>(.*?)</tr>\n<tr class="behind">.*?<code>(.*?)</code>'
-)
-CELL = re.compile(r"<td[^>]*>(.*?)</td>")
+COMMANDS = re.compile(r'<li id="(.*?)"><code>(.*?)</code></li>')
 
 
 @pytest.fixture
@@ -51,6 +49,12 @@ def written(office: Office, *words: str) -> str:
     return file.read_text(encoding="utf-8")
 
 
+def listed_by(page: str, figure: Cell) -> list[str]:
+    """Return what is to be typed for what is behind a figure, after the program's name."""
+    (command,) = [command for name, command in COMMANDS.findall(page) if f"#{name}" == figure.href]
+    return shlex.split(unescape(command))[1:]
+
+
 def section(page: str, heading: str) -> str:
     """Return a part of the page, from its heading to the next."""
     _, found, rest = page.partition(f">{heading}</h")
@@ -70,7 +74,7 @@ def test_it_has_every_report_and_every_chart_has_its_table(seller: Office) -> No
 def test_it_loads_nothing_and_runs_nothing(seller: Office) -> None:
     page = written(seller)
     assert "<script" not in page
-    assert not re.search(r"(src|href)=", page)
+    assert not re.search(r'src=|href="[^#]', page), "links within the page alone"
     assert "<i>north</i>" not in page
     assert "&lt;i&gt;north&lt;/i&gt; &amp; co" in page
 
@@ -97,16 +101,25 @@ def test_definitions_stand_in_every_report_word_for_word(seller: Office, report:
 
 def test_the_command_of_each_row_lists_the_deals_behind_its_figure(seller: Office) -> None:
     page = written(seller)
-    rows = FIRST_CELLS.findall(section(page, "Funnel"))
-    assert [name for name, *_ in rows] == [
+    rows = Tables(page).under("Funnel").rows
+    assert [row[0].text for row in rows] == [
         *("leads", "mql (marketing)", "sql (sales development)"),
         *("opportunity (sales)", "won (sales)"),
     ]
-    for name, cells, command in rows:
-        (figure, *_) = CELL.findall(cells)
-        _, *words = shlex.split(unescape(command))
-        said = seller.types(*words, "--as-of", NIGHT, "--format", "json")
-        assert len(json.loads(said.out)) == int(figure), name
+    for name, figure, *_ in rows:
+        said = seller.types(*listed_by(page, figure), "--as-of", NIGHT, "--format", "json")
+        assert len(json.loads(said.out)) == int(figure.text), name
+
+
+def test_figures_lead_to_the_page_that_is_named(seller: Office) -> None:
+    page = written(seller, "--page", "https://convsync.example.com/")
+    (leads, *_) = Tables(page).under("Funnel").rows
+    assert leads[1].href == (
+        "https://convsync.example.com/deals?came_to=lead&lead_from=2026-01-01&lead_to=2026-03-31"
+    )
+    said = seller.types("report", "html", "--to", "page.html", "--page", "example.com", *DAYS)
+    assert said.code == 2
+    assert "is no address such as https://" in said.err
 
 
 def test_every_command_on_the_page_can_be_typed(seller: Office) -> None:
@@ -118,9 +131,10 @@ def test_every_command_on_the_page_can_be_typed(seller: Office) -> None:
 
 
 def test_revenue_leads_to_the_sales_of_its_month(seller: Office) -> None:
-    ((month, cells, command),) = FIRST_CELLS.findall(section(written(seller), "Revenue"))
-    assert (month, CELL.findall(cells)[0]) == ("2026-03", "2")
-    _, *words = shlex.split(unescape(command))
+    page = written(seller)
+    ((month, sales, *_),) = Tables(page).under("Revenue").rows
+    assert (month.text, sales.text) == ("2026-03", "2")
+    words = listed_by(page, sales)
     found = json.loads(seller.types(*words, "--format", "json", "--as-of", NIGHT).out)
     assert {one["deal_id"] for one in found} == {"D-1", "D-3"}
 
@@ -188,6 +202,17 @@ DEALS = [
     pytest.param(
         ("--came-to", "sql", "--reached-from", "2026-02-01"), ["D-1"], id="reached the step itself"
     ),
+    pytest.param(("--where", "region!=south"), ["D-1", "D-4"], id="not in a segment"),
+    pytest.param(("--where", "region=south", "--where", "region!=south"), [], id="all must hold"),
+    pytest.param(("--came-to", "sql", "--timed"), ["D-1"], id="time from the step before known"),
+    pytest.param(
+        ("--came-to", "mql", "--decided-after", "9"), ["D-1", "D-2", "D-3", "D-4"], id="9"
+    ),
+    pytest.param(("--came-to", "mql", "--decided-after", "99"), ["D-1", "D-2", "D-3"], id="99"),
+    pytest.param(("--sent-for", "won"), ["D-1", "D-3"], id="were sent"),
+    pytest.param(("--came-to", "won", "--with-click"), ["D-1", "D-3"], id="with a click"),
+    pytest.param(("--went-round", "came_back"), [], id="went round"),
+    pytest.param(("--came-to", "mql", "--late"), ["D-4"], id="stand there for too long"),
 ]
 
 
@@ -204,9 +229,24 @@ def test_deals_are_listed_by_how_far_they_came(
     [
         pytest.param(("--came-to", "sold"), "There is no step sold; there are: lead", id="step"),
         pytest.param(("--where", "region"), "write NAME=VALUE", id="no value"),
-        pytest.param(("--where", "size=1"), "Nothing can be grouped by size", id="no segment"),
-        pytest.param(("--came-to", "won", "--rule", "won"), "leave one of the two out", id="both"),
+        pytest.param(("--where", "size=1"), "Deals cannot be narrowed by size", id="no segment"),
+        pytest.param(
+            ("--came-to", "won", "--rule", "won"), "use only one of the two kinds", id="both"
+        ),
         pytest.param(("--fate", "gone"), "There is no fate gone", id="fate"),
+        pytest.param(("--sent-for", "lead"), "There is no milestone lead", id="sent for"),
+        pytest.param(("--went-round", "twice"), "There is no way to go round twice", id="round"),
+        pytest.param(("--customers", "old"), "There is no kind of customers old", id="customers"),
+        pytest.param(("--came-in", "soon"), "neither a number of months nor all", id="came in"),
+        pytest.param(("--came-to", "won", "--late"), "No deal is late at won", id="late"),
+        pytest.param(
+            ("--rule", "won", "--where", "campaign=Demo"),
+            "Conversions cannot be narrowed by campaign; deals can, by --came-to.",
+            id="no campaign of conversions",
+        ),
+        pytest.param(
+            ("--order", "score", "--where", "region=south"), "--order score", id="not of scores"
+        ),
     ],
 )
 def test_what_cannot_be_asked_of_deals_is_said(

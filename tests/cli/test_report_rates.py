@@ -57,6 +57,26 @@ def test_coverage_is_worth_what_the_others_say(sales: Office) -> None:
     assert "by ecb.csv" in written
 
 
+def test_conversions_are_added_up_in_the_companys_currency_at_the_day_of_their_milestone(
+    sales: Office,
+) -> None:
+    lines = sales.types("deals", "--rule", "won", "--as-of", NIGHT).out.splitlines()
+    assert lines[-3] == "3 conversions: 2,000.00 EUR (2) + 500.00 GBP (1)"
+    assert "at each day's rate, from 2026-02-27 to 2026-02-27, by ecb.csv" in lines[-2]
+    assert lines[-1].startswith("1 amount in GBP is left in it: there is no rate for the days")
+    rows = json.loads(sales.types("deals", "--rule", "won", "--format", "json").out)
+    assert {row["currency"] for row in rows} == {"EUR", "USD", "GBP"}, "as it was sent"
+
+
+def test_without_rates_conversions_of_each_currency_are_added_up_by_themselves(
+    sales: Office,
+) -> None:
+    sales.configure(RATES, "\n[retry]")
+    lines = sales.types("deals", "--rule", "won", "--as-of", NIGHT).out.splitlines()
+    assert lines[-2] == "3 conversions: 1,000.00 EUR (1) + 500.00 GBP (1) + 1,200.00 USD (1)"
+    assert lines[-1] == "Each currency is added up by itself: the config has no [rates]."
+
+
 def test_without_rates_nothing_is_converted(sales: Office) -> None:
     sales.configure(RATES, "\n[retry]")
     found = json.loads(sales.types("report", "funnel", *DAYS, "--format", "json").out)

@@ -126,6 +126,14 @@ def test_money_of_no_known_deal_is_named_and_too_few_sales_are_not_projected(
     assert "won, owned by sales: " in said
 
 
+def test_without_a_source_of_revenue_nothing_is_shown_as_if_it_were_known(office: Office) -> None:
+    office.deal()
+    office.night()
+    said = office.types("report", "revenue", "--as-of", NIGHT)
+    assert said.code == 2
+    assert "The config has no [revenue.NAME], so nothing that came in after a sale" in said.err
+
+
 def test_csv_has_a_row_for_each_month_of_a_cohort(seller: Office) -> None:
     said = seller.types("report", "revenue", "--as-of", NIGHT, "--format", "csv")
     assert [row["cumulated"] for row in rows_of(said.out)] == [

@@ -90,7 +90,7 @@ def test_a_note_stands_in_its_week_with_who_made_it(leads: Office) -> None:
     assert leads.types("note", "remove", "1").code == 0
     assert weeks(leads)[1]["notes"] == []
     gone = leads.types("note", "remove", "1")
-    assert (gone.code, "`convsync note list` has their numbers" in gone.err) == (2, True)
+    assert (gone.code, "`convsync note list` shows their numbers" in gone.err) == (2, True)
 
 
 def test_a_note_needs_words_and_a_day(office: Office) -> None:

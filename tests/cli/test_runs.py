@@ -41,7 +41,7 @@ def test_waiting_for_a_date_is_well(office: Office) -> None:
     office.deal(clicked_at="2026-03-02T23:00:00Z", mql_date="", won_date="2026-03-03")
     said = office.night()
     assert (said.code, office.values("333")) == (0, [])
-    assert "1  The click is younger than the platform needs to know it." in said.out
+    assert "1  The click is too recent for the platform to know it." in said.out
 
 
 def test_a_changed_amount_is_restated_and_a_lost_sale_taken_back(office: Office) -> None:

@@ -67,7 +67,7 @@ def test_the_six_things_to_try_do_what_is_said_of_them(
     assert not deal, "what was sent is planned no more"
     run("sandbox", "set", "faults", *shlex.split(fault))
     sent = re.search(r"run 2: sent (\d+)", run("run", "--as-of", next_night))
-    assert sent, "the second night comes to its end, past the lost answer"
+    assert sent, "the second night finishes, despite the lost answer"
     assert int(sent[1]) > 0, "and has something to send"
     assert next_night[:16] in run("sandbox", "show", "clock")
     counted = json.loads(run("sandbox", "show", "books?summary=1"))

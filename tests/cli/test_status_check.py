@@ -11,7 +11,7 @@ def test_before_the_first_night_it_is_critical(office: Office) -> None:
     said = office.types(*CHECK, NIGHT)
     assert (said.code, said.out) == (
         2,
-        "CRITICAL no run has come to its end yet | findings=0\n",
+        "CRITICAL no run has finished yet | findings=0\n",
     )
 
 
@@ -25,7 +25,7 @@ def test_a_good_night_is_ok_for_as_long_as_it_is_young(office: Office) -> None:
     )
     said = office.types(*CHECK, "2026-03-04T05:00+01:00")
     assert said.code == 2
-    assert said.out.startswith("CRITICAL no run has come to its end for 27 h, 26 h allowed; ")
+    assert said.out.startswith("CRITICAL no run has finished for 27 h, 26 h allowed; ")
 
 
 def test_what_should_be_looked_at_is_a_warning(office: Office) -> None:
@@ -43,7 +43,7 @@ def test_a_night_that_was_refused_is_critical_on_one_line(office: Office) -> Non
     office.night("2026-03-04T02:00+01:00")
     said = office.types(*CHECK, "2026-03-04T02:00+01:00")
     assert said.code == 2
-    assert said.out.startswith("CRITICAL Run 2 did not come to its end: ")
+    assert said.out.startswith("CRITICAL Run 2 did not finish: ")
     assert said.out.count("\n") == said.out.count(" | ") == 1
 
 

@@ -134,7 +134,7 @@ def test_a_name_that_is_not_configured_is_refused_with_those_that_are(
 ) -> None:
     said = office.types("backfill", *DAYS, option, name, "--yes")
     assert said.code == 2
-    assert f"{option} {name}: there is none of that name; there are" in said.err
+    assert f"{option} {name}: there is no such name; there are:" in said.err
 
 
 def test_a_backfill_sees_the_clicks_that_a_run_would_see(office: Office) -> None:

@@ -65,7 +65,7 @@ def test_rights_that_shrink_and_return_leave_every_deal_counted_as_before(office
     assert office.values("333") == [0, 0, 1000, 1000]
     said = office.types("explain", "D-1").out
     assert "the credentials lost the right to see it, or an export failed" in said
-    assert "→ Nothing if it was deleted. Else grant the right again" in said
+    assert "→ Nothing if it was deleted. Otherwise grant the right again" in said
 
     hidden |= hide(office, "D-3", "D-4")
     all_of_them = office.night(NIGHTS[2])

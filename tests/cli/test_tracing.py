@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from convsync import tracing
+from convsync.process import tracing
 from tests.cli.office import NIGHT, Office
 
 
@@ -74,7 +74,7 @@ def test_an_error_is_told_by_its_class_alone(office: Office, spans: InMemorySpan
 
 def test_nothing_is_imported_where_nobody_collects_spans() -> None:
     code = (
-        "import sys; from convsync import tracing; assert tracing.configure() == '';"
+        "import sys; from convsync.process import tracing; assert tracing.configure() == '';"
         " sys.exit('opentelemetry.sdk' in sys.modules)"
     )
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}

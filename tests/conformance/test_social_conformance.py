@@ -83,7 +83,7 @@ def test_meta_answers_as_written(sandbox: Sandbox, case: MetaCase) -> None:
     numbers = [str(error[key]) for key in ("code", "error_subcode") if key in error]
     assert (answer.status_code, "/".join(numbers) or None) == case.answer, case.rule
     page = room.books.counted.get(f"{meta_cases.DATASET}/Won", {})
-    counted = {name: len(page[name].counted_at) if name in page else 0 for name in case.counted}
+    counted = {name: page[name].count if name in page else 0 for name in case.counted}
     assert counted == case.counted, case.rule
 
 

@@ -15,21 +15,14 @@ ACCOUNT = "1234567890"
 PAGE = f"{ACCOUNT}/{ACTION.action_id}"
 
 
-class SandboxPlatform(ABC):
-    """What both APIs have in common; each has its own codes, and name for an upload."""
+class TroubledPlatform:
+    """Trouble for the next request that carries conversions; `upload` is that call's name."""
 
-    codes: ClassVar[Codes]
     upload: ClassVar[Call]
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
-
-    @abstractmethod
-    def with_two_faults(self, statement: Statement) -> tuple[Statement, str]:
-        """See Platform."""
-
-    def refuse(self, click: str, code: str) -> None:
-        self.sandbox.platform.verdicts[click] = code
+        self.faults = sandbox.platform.faults
 
     def break_down(self, *, after_counting: bool = False) -> None:
         self._break("unavailable_after" if after_counting else "unavailable_before")
@@ -39,6 +32,29 @@ class SandboxPlatform(ABC):
 
     def fail_internally(self) -> None:
         self._break("internal")
+
+    def _break(self, kind: str) -> None:
+        self.faults.add(PlannedFault(on=self.upload, request=1, kind=kind))
+
+
+class PlatformAnsweringAtOnce(TroubledPlatform):
+    """What the platforms without later verdicts have in common."""
+
+    def pass_judgement(self) -> datetime:
+        raise AssertionError("everything is answered at once")
+
+
+class SandboxPlatform(TroubledPlatform, ABC):
+    """What both of Google's APIs have in common; each has its own codes."""
+
+    codes: ClassVar[Codes]
+
+    @abstractmethod
+    def with_two_faults(self, statement: Statement) -> tuple[Statement, str]:
+        """See Platform."""
+
+    def refuse(self, click: str, code: str) -> None:
+        self.sandbox.platform.verdicts[click] = code
 
     def lose_the_action(self) -> None:
         self.sandbox.platform.set_actions([Action(account=ACCOUNT, id="999")])
@@ -51,6 +67,3 @@ class SandboxPlatform(ABC):
     def value(self, order_id: OrderId) -> float | None:
         counted = self.sandbox.books.counted[PAGE].get(order_id)
         return None if counted is None else counted.value
-
-    def _break(self, kind: str) -> None:
-        self.sandbox.platform.faults.add(PlannedFault(on=self.upload, request=1, kind=kind))

@@ -231,7 +231,7 @@ def test_a_token_called_back_in_the_middle_of_a_backfill_costs_one_try(
     first, second = statements(2)
     assert signed_in.upload(a_batch(first), now=NOW) == [Confirmed()]
     assert sandbox.platform.tokens.expire() == 1
-    with pytest.raises(TransientError, match="the next try renews it"):
+    with pytest.raises(TransientError, match="the next attempt renews it"):
         signed_in.upload(a_batch(second), now=NOW)
     assert signed_in.upload(a_batch(second), now=NOW) == [Confirmed()]
 

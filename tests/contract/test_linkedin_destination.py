@@ -1,7 +1,7 @@
 """LinkedIn's Conversions API as a destination, over HTTP, against a room that is strict."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import ClassVar
 
 import pytest
@@ -14,8 +14,8 @@ from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.outcome import Blocked, Confirmed, Rejected
 from convsync.model.statement import OrderId, Statement
 from convsync.model.takes import TOO_OLD_TO_COUNT
+from convsync.sandbox.event_books import CountedEvent
 from convsync.sandbox.faults import PlannedFault
-from convsync.sandbox.linkedin.books import CountedEvent
 from convsync.sandbox.linkedin.events import PartnerRule
 from convsync.sandbox.linkedin.room import LinkedInRoom
 from convsync.sandbox.linkedin.sign_in import CLIENT
@@ -33,21 +33,23 @@ from tests.contract.destination_suite import (
     settled,
     statements,
 )
+from tests.contract.sandbox_platform import PlatformAnsweringAtOnce
 
 ACCOUNT = "507404993"
 VERSION = "202603"
 RECENTLY = NOW - timedelta(days=30)
 
 
-class OnLinkedIn:
+class OnLinkedIn(PlatformAnsweringAtOnce):
     """LinkedIn's room behind the words of the destinations' suite."""
 
+    upload = "linkedin_events"
     codes: ClassVar[Codes] = Codes(
         refused="400/TIME", put_off="element 503", no_action="403", unknown="element 409"
     )
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self.faults = sandbox.platform.faults
+        super().__init__(sandbox)
         room = sandbox.platform.rooms["linkedin"]
         assert isinstance(room, LinkedInRoom)
         self.room = room
@@ -61,20 +63,8 @@ class OnLinkedIn:
         self.refuse(statement.click_id.value, self.codes.refused)
         return structs.replace(statement, order_id=OrderId("cs-" + "x" * 64)), "422 /eventId"
 
-    def break_down(self, *, after_counting: bool = False) -> None:
-        self._break("unavailable_after" if after_counting else "unavailable_before")
-
-    def run_out_of_quota(self) -> None:
-        self._break("resource_exhausted")
-
-    def fail_internally(self) -> None:
-        self._break("internal")
-
     def lose_the_action(self) -> None:
         self.room.account.rules = {"999": PartnerRule(id="999")}
-
-    def pass_judgement(self) -> datetime:
-        raise AssertionError("everything is answered at once")
 
     def value(self, order_id: OrderId) -> float | None:
         event = self.event(order_id)
@@ -82,9 +72,6 @@ class OnLinkedIn:
 
     def event(self, order_id: OrderId) -> CountedEvent | None:
         return self.room.books.counted[ACTION.action_id].get(order_id)
-
-    def _break(self, kind: str) -> None:
-        self.faults.add(PlannedFault(on="linkedin_events", request=1, kind=kind))
 
 
 def a_destination(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import ClassVar
 
 import pytest
@@ -14,8 +14,8 @@ from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.outcome import Confirmed, Rejected
 from convsync.model.statement import OrderId, Statement
 from convsync.model.takes import TOO_OLD_TO_COUNT
+from convsync.sandbox.event_books import CountedEvent
 from convsync.sandbox.faults import PlannedFault
-from convsync.sandbox.meta.books import CountedEvent
 from convsync.sandbox.meta.room import MetaRoom
 from convsync.sandbox.server import Sandbox
 from convsync.upload.meta.conversions_api import MetaConversions
@@ -29,15 +29,17 @@ from tests.contract.destination_suite import (
     settled,
     statements,
 )
+from tests.contract.sandbox_platform import PlatformAnsweringAtOnce
 
 DATASET = "1234567890123456"
 PAGE = f"{DATASET}/{ACTION.action_id}"
 RECENTLY = NOW - timedelta(days=1)
 
 
-class OnMeta:
+class OnMeta(PlatformAnsweringAtOnce):
     """Meta's room behind the words of the destinations' suite."""
 
+    upload = "meta_events"
     codes: ClassVar[Codes] = Codes(
         refused="100/2804001",
         put_off="100/2899998",
@@ -46,7 +48,7 @@ class OnMeta:
     )
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self.faults = sandbox.platform.faults
+        super().__init__(sandbox)
         room = sandbox.platform.rooms["meta"]
         assert isinstance(room, MetaRoom)
         self.room = room
@@ -60,32 +62,17 @@ class OnMeta:
         self.refuse(statement.click_id.value, self.codes.refused)
         return structs.replace(statement, value=usd(-1)), "VALUE_NEGATIVE"
 
-    def break_down(self, *, after_counting: bool = False) -> None:
-        self._break("unavailable_after" if after_counting else "unavailable_before")
-
-    def run_out_of_quota(self) -> None:
-        self._break("resource_exhausted")
-
-    def fail_internally(self) -> None:
-        self._break("internal")
-
     def lose_the_action(self) -> None:
         self.room.account.datasets = frozenset({"999"})
-
-    def pass_judgement(self) -> datetime:
-        raise AssertionError("everything is answered at once")
 
     def value(self, order_id: OrderId) -> float | None:
         event = self.event(order_id)
         if event is None or event.value is None:
             return None
-        return event.value * len(event.counted_at)
+        return event.value * event.count
 
     def event(self, order_id: OrderId) -> CountedEvent | None:
         return self.room.books.counted[PAGE].get(order_id)
-
-    def _break(self, kind: str) -> None:
-        self.faults.add(PlannedFault(on="meta_events", request=1, kind=kind))
 
 
 def a_destination(sandbox: Sandbox, dataset: Dataset | None = None) -> MetaConversions:
@@ -221,7 +208,7 @@ def test_a_repeat_within_48_hours_counts_once_and_a_later_one_again(
         meta.upload(a_batch(sent), now=now)
     event = on_meta.event(sent.order_id)
     assert event is not None
-    assert (len(event.came_at), len(event.counted_at)) == (3, 2)
+    assert (len(event.came_at), event.count) == (3, 2)
     assert meta.takes.repeats.may_repeat(sent, NOW, NOW + timedelta(hours=47))
     assert not meta.takes.repeats.may_repeat(sent, NOW, NOW + timedelta(hours=49))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -39,6 +39,7 @@ from tests.contract.destination_suite import (
     settled,
     statements,
 )
+from tests.contract.sandbox_platform import PlatformAnsweringAtOnce
 
 ACCOUNT = "1234567"
 PAGE = f"{ACCOUNT}/{ACTION.action_id}"
@@ -49,9 +50,10 @@ def msclkid(number: int) -> str:
     return f"{number:032x}"
 
 
-class OnMicrosoft:
+class OnMicrosoft(PlatformAnsweringAtOnce):
     """Microsoft's room behind the words of the destinations' suite."""
 
+    upload = CONVERSIONS
     codes: ClassVar[Codes] = Codes(
         refused="OfflineConversionValueInvalid",
         put_off="OfflineConversionGoalTooRecent",
@@ -60,7 +62,7 @@ class OnMicrosoft:
     )
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self.faults = sandbox.platform.faults
+        super().__init__(sandbox)
         room = sandbox.platform.rooms["microsoft"]
         assert isinstance(room, MicrosoftRoom)
         self.room = room
@@ -77,20 +79,8 @@ class OnMicrosoft:
         self.room.state.clicks[click] = SandboxClick(at=NOW)
         return statement, "OfflineConversionBeforeClick"
 
-    def break_down(self, *, after_counting: bool = False) -> None:
-        self._break("unavailable_after" if after_counting else "unavailable_before")
-
-    def run_out_of_quota(self) -> None:
-        self._break("resource_exhausted")
-
-    def fail_internally(self) -> None:
-        self._break("internal")
-
     def lose_the_action(self) -> None:
         self.room.state.goals = {"Another": SandboxGoal(name="Another")}
-
-    def pass_judgement(self) -> datetime:
-        raise AssertionError("everything is answered at once")
 
     def value(self, order_id: OrderId) -> float | None:
         booked = self.booked(int(order_id.removeprefix("cs-")))
@@ -98,9 +88,6 @@ class OnMicrosoft:
 
     def booked(self, number: int) -> BookedConversion | None:
         return self.room.books.counted[PAGE].get(key_of(row_of(events(number + 1)[number])))
-
-    def _break(self, kind: str) -> None:
-        self.faults.add(PlannedFault(on=CONVERSIONS, request=1, kind=kind))
 
 
 def row_of(statement: Statement) -> Mapping[str, object]:

@@ -137,8 +137,8 @@ def test_typed_times_are_read_as_they_are(cell: object, expected: object) -> Non
 @pytest.mark.parametrize(
     ("cell", "problem"),
     [
-        (time(10, 30), "time of day alone"),
-        (timedelta(hours=10), "time of day alone"),
+        (time(10, 30), "only a time of day"),
+        (timedelta(hours=10), "only a time of day"),
         ([NOON], "a list where a time should be"),
         (datetime(9999, 12, 31), "blank_words"),  # noqa: DTZ001
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convsync import chunks
+from convsync.reading import chunks
 from convsync.sandbox.server import Sandbox
 from tests.crash.fork_server import DEALS_AT_ONCE
 from tests.crash.night import NOW, Ending, Evening, ForkServer, prepare

@@ -16,9 +16,10 @@ from typing import Any
 
 # Imported for the children's sake.
 import convsync.upload.google.data_manager  # noqa: F401
-from convsync import chunks, pipeline
+from convsync import pipeline
 from convsync.cli import signals
 from convsync.errors import ConvsyncError
+from convsync.reading import chunks
 from tests.nights.company import Company, instant, small_batches
 
 DEALS_AT_ONCE, ROWS_AT_ONCE = 3, 2

@@ -17,8 +17,9 @@ from signal import SIGKILL
 from typing import Any
 
 # Imported for the children's sake.
-from convsync import chunks, wiring
+from convsync import wiring
 from convsync.cli import main
+from convsync.reading import chunks
 from convsync.upload.google.data_manager import DataManager
 
 DEALS_AT_ONCE, ROWS_AT_ONCE = 3, 4

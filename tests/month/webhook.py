@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from convsync.sandbox.server import Sandbox
 
 _STATES = (
-    ("no config", r"The run did not begin: .*has \d+ mistake|The run did not begin: .*TOML"),
-    ("no ledger", r"The run did not begin: "),
-    ("failed", r"The last run did not begin|Run \d+ did not come to its end"),
-    ("missed", r"No run has begun since"),
+    ("no config", r"The run did not start: .*has \d+ mistake|The run did not start: .*TOML"),
+    ("no ledger", r"The run did not start: "),
+    ("failed", r"The last run did not start|Run \d+ did not finish"),
+    ("missed", r"No run has started since"),
     ("left_undone", r"Run \d+ left something undone"),
     ("rejected", r"\d+ of \d+ conversions? rejected"),
-    ("nothing_sent", r"Nothing was sent, where"),
+    ("nothing_sent", r"Nothing was sent; the days"),
     ("unconfirmed", r"\d+ requests? without a verdict"),
     ("unreadable", r"\d+ unreadable records? of source crm"),
     ("expiring", r"the sandbox's token expire[sd]"),

@@ -13,9 +13,9 @@ from random import Random
 from typing import Any
 
 from convsync.errors import ConvsyncError
+from convsync.running.services import Report
 from convsync.sandbox.faults import Call, PlannedFault
 from convsync.sandbox.server import Sandbox
-from convsync.services import Report
 from tests.nights.audiences import on_list
 from tests.nights.company import Company
 

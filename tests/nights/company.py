@@ -24,16 +24,16 @@ from convsync.model.ledger import Side
 from convsync.model.outcome import Outcome
 from convsync.model.period import Period
 from convsync.model.statement import Batch, order_id_of
+from convsync.proof.verification import verify
 from convsync.retrying import RetryPolicy
+from convsync.running.services import Report, Services
 from convsync.sandbox.books import Counted
 from convsync.sandbox.crm.vendors import CrmOfVendor
 from convsync.sandbox.server import Sandbox
-from convsync.services import Report, Services
 from convsync.settings import Settings, load_settings
 from convsync.store import account, migrate
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.upload.destination import Destination, Verdict
-from convsync.verification import verify
 from tests.fakes.new_ledger import new_ledger
 
 Answer = TypeVar("Answer")

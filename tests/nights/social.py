@@ -70,7 +70,7 @@ DATASET = "1234567890123456"
 
 def _counted_by_meta(room: MetaRoom, order_id: str, rule: str) -> int:
     event = room.books.counted[f"{DATASET}/{ACTIONS[rule]}"].get(order_id)
-    return len(event.counted_at) if event else 0
+    return event.count if event else 0
 
 
 META = Social(

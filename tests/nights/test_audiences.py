@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from convsync import pipeline, restore
+from convsync import pipeline
 from convsync.errors import OperatorError, StoppedError
-from convsync.forgetting import Whom
+from convsync.privacy.forgetting import Whom
+from convsync.running import restore
+from convsync.running.services import Services
 from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.server import Sandbox
-from convsync.services import Services
 from tests.nights.audiences import keep_audiences, mail_of, on_list
 from tests.nights.company import Company
 

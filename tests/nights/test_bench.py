@@ -6,6 +6,7 @@ can be tried here, for its library is ours too.
 
 import importlib
 import re
+import subprocess
 import sys
 from operator import attrgetter
 from pathlib import Path
@@ -17,7 +18,7 @@ from scripts.bench import page, stages
 from scripts.bench.__main__ import measured as figures_of
 from scripts.bench.figures import Bar, Figure, Floor, cells
 from scripts.bench.peers import PEERS
-from scripts.bench.processes import ROOT, measured, platform
+from scripts.bench.processes import ROOT, UnfinishedError, measured, platform
 from scripts.bench.rows import write_rows
 from scripts.bench.scenarios import SCENARIOS
 from scripts.bench.stage_table import OTHER_THREADS, STAGES
@@ -72,6 +73,20 @@ def test_a_part_of_the_page_is_replaced_and_the_others_stay(tmp_path: Path) -> N
     written = path.read_text("utf-8")
     assert "old" not in written
     assert written.index("new") < written.index("theirs")
+
+
+def test_a_command_is_not_charged_for_the_memory_of_the_benchmark_that_starts_it() -> None:
+    held = b"x" * (200 << 20)
+    assert measured([sys.executable, "-IS", "-c", ""]).peak_mb < 50
+    assert len(held) == 200 << 20
+
+
+def test_a_command_that_takes_too_long_is_unfinished_and_one_that_fails_says_why() -> None:
+    slow, failing = "import time; time.sleep(60)", "raise SystemExit('no such ledger')"
+    with pytest.raises(UnfinishedError):
+        measured([sys.executable, "-IS", "-c", slow], seconds=0.2)
+    with pytest.raises(subprocess.CalledProcessError, match="no such ledger"):
+        measured([sys.executable, "-IS", "-c", failing])
 
 
 def test_the_committed_page_has_a_row_for_every_figure_peer_and_stage() -> None:

@@ -27,8 +27,8 @@ from hypothesis.stateful import (
 
 from convsync import pipeline
 from convsync.model.deal import WON
+from convsync.running.services import Services
 from convsync.sandbox.crm.book import CrmDeal
-from convsync.services import Services
 from convsync.store import deals, runs
 from convsync.store.database import Database
 from tests.contract.crm_suite import CrmOffice

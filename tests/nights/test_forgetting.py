@@ -10,11 +10,11 @@ import pytest
 
 from convsync import pipeline
 from convsync.errors import OperatorError
-from convsync.forgetting import Forgotten, Whom
 from convsync.model.erased import digests_of_people
 from convsync.model.identifiers import Identifiers
 from convsync.model.terms import PrivacySettings
-from convsync.services import Services
+from convsync.privacy.forgetting import Forgotten, Whom
+from convsync.running.services import Services
 from convsync.store import schema
 from tests.nights.company import A_FILE, Company
 

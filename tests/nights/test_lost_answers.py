@@ -10,9 +10,9 @@ from decimal import Decimal
 import pytest
 
 from convsync.pipeline import resend
+from convsync.running.services import Services
 from convsync.sandbox.faults import Call, PlannedFault
 from convsync.sandbox.server import Sandbox
-from convsync.services import Services
 from convsync.store import audit_search
 from convsync.store.audit_search import Wanted
 from tests.nights.company import PAGE_OF, Company

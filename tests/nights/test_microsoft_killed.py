@@ -13,6 +13,7 @@ from convsync.clock import system_clock
 from convsync.sandbox.microsoft.room import MicrosoftRoom
 from convsync.store.runs import LEASE
 from tests.nights.company import Company, instant, small_batches
+from tests.nights.kills import night_killed_at
 from tests.nights.test_two_platforms import booked, both, msclkid, room, won
 
 __all__ = ["both", "room"]  # fixtures
@@ -20,15 +21,11 @@ __all__ = ["both", "room"]  # fixtures
 FIRST = "2026-03-03T02:00Z"
 
 
-class KilledError(BaseException):
-    """Stands for a process that is killed: nothing of convsync catches it."""
-
-
 @pytest.mark.parametrize(
     "every",
     [pytest.param(9, marks=pytest.mark.long), pytest.param(1, marks=pytest.mark.slow)],
 )
-def test_a_night_killed_at_any_step_leaves_every_deal_right_in_the_books(
+def test_anight_killed_at_any_step_leaves_every_deal_right_in_the_books(
     both: Company, room: MicrosoftRoom, every: int
 ) -> None:
     both.through = small_batches(2)
@@ -37,7 +34,7 @@ def test_a_night_killed_at_any_step_leaves_every_deal_right_in_the_books(
         day += 1
         night = instant(FIRST) + timedelta(days=day)
         _happen(both, day)
-        killed_at = _night_killed_at(both, day * every, night)
+        killed_at = night_killed_at(both, day * every, night)
         both.real_clock = partial(_later_by, day * 2 * LEASE)
         both.night(night + timedelta(hours=1), force=True)
         both.night(night + timedelta(hours=9), force=True)
@@ -72,24 +69,3 @@ def _values(room: MicrosoftRoom) -> dict[str, tuple[int, float | None]]:
 
 def _later_by(span: timedelta) -> datetime:
     return system_clock() + span
-
-
-def _night_killed_at(company: Company, which: int, night: datetime) -> str:
-    """Let a night be killed at one of its steps; return it, "" where it had fewer."""
-    steps: list[str] = []
-
-    def on_step(step: str) -> None:
-        steps.append(step)
-        if len(steps) == which:
-            raise KilledError
-
-    company.close_ledger()
-    company.on_step = on_step
-    killed_at = ""
-    try:
-        company.night(night, force=True)
-    except KilledError:
-        killed_at = steps[which - 1]
-    company.on_step = lambda _: None
-    company.close_ledger()
-    return killed_at

@@ -7,7 +7,7 @@ import pytest
 
 from convsync import pipeline
 from convsync.errors import OperatorError, UnsafePlanError
-from convsync.services import Report
+from convsync.running.services import Report
 from tests.nights.company import Company
 
 NIGHT = [f"2026-03-0{day}T02:00Z" for day in range(3, 9)]

@@ -12,6 +12,7 @@ from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.server import Sandbox
 from convsync.store.runs import LEASE
 from tests.nights.company import Company, instant, small_batches
+from tests.nights.kills import night_killed_at
 from tests.nights.social import META, SOCIAL, Social
 
 FIRST, NEXT, THIRD, LATER = (f"2026-03-{day:02}T02:00Z" for day in (3, 4, 5, 8))
@@ -132,16 +133,12 @@ def test_a_person_is_told_apart_by_the_platforms_own_rule_and_never_by_name(
     assert "gmail" not in books.lower()
 
 
-class KilledError(BaseException):
-    """Stands for a process that is killed: nothing of convsync catches it."""
-
-
 @everywhere
 @pytest.mark.parametrize(
     "every",
     [pytest.param(5, marks=pytest.mark.long), pytest.param(1, marks=pytest.mark.slow)],
 )
-def test_a_night_killed_at_any_step_loses_nothing_and_counts_nothing_twice(
+def test_anight_killed_at_any_step_loses_nothing_and_counts_nothing_twice(
     company: Company, at: Social, every: int
 ) -> None:
     at.configure(company, ("complete = true", "complete = false"))
@@ -154,7 +151,7 @@ def test_a_night_killed_at_any_step_loses_nothing_and_counts_nothing_twice(
         for number in range(3):
             clicked, reached = (night - timedelta(days=days) for days in (9, 1))
             won(company, f"D-{day}-{number}", won=reached.isoformat(), clicked=clicked.isoformat())
-        killed_at = _night_killed_at(company, day * every, night)
+        killed_at = night_killed_at(company, day * every, night)
         company.real_clock = partial(_later_by, day * 2 * LEASE)
         company.night(night + timedelta(hours=1), force=True)
         for number in range(3):
@@ -176,24 +173,3 @@ def _is_told_right(company: Company, at: Social, deal_id: str, killed_at: str) -
     assert (entry.state, entry.reason) == ("not_sent", "answer_lost"), (deal_id, killed_at)
     assert times <= 1, (deal_id, killed_at)
     assert (deal_id, "won") in company.unsure()
-
-
-def _night_killed_at(company: Company, which: int, night: datetime) -> str:
-    """Let a night be killed at one of its steps; return it, "" where it had fewer."""
-    steps: list[str] = []
-
-    def on_step(step: str) -> None:
-        steps.append(step)
-        if len(steps) == which:
-            raise KilledError
-
-    company.close_ledger()
-    company.on_step = on_step
-    killed_at = ""
-    try:
-        company.night(night, force=True)
-    except KilledError:
-        killed_at = steps[which - 1]
-    company.on_step = lambda _: None
-    company.close_ledger()
-    return killed_at

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from convsync import head_file, restore
 from convsync.errors import OperatorError
-from convsync.verification import Verified, verify
+from convsync.proof import head_file
+from convsync.proof.verification import Verified, verify
+from convsync.running import restore
 from tests.nights.company import Company, folder_in_memory, instant
 
 NIGHT = ("2026-03-03T02:00Z", "2026-03-04T02:00Z", "2026-03-05T02:00Z")

@@ -12,7 +12,7 @@ import pytest
 
 from convsync import pipeline
 from convsync.errors import OperatorError
-from convsync.forgetting import Whom
+from convsync.privacy.forgetting import Whom
 from convsync.report.closing import Closing
 from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.microsoft.account import SandboxGoal

@@ -14,10 +14,10 @@ from convsync.model.period import Period
 from convsync.model.statement import Batch
 from convsync.pipeline import backfill, plan, plan_backfill, run
 from convsync.plan import Step
+from convsync.running.services import NoProgress, Report, Services
 from convsync.sandbox.admin import set_actions
 from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.server import Sandbox
-from convsync.services import NoProgress, Report, Services
 from convsync.upload.google.data_manager_refusals import outcomes_of_refusal, refusal_of
 from tests.nights.company import (
     ACCOUNT,

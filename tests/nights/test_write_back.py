@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from convsync import pipeline
-from convsync.forgetting import Whom
 from convsync.model.expected import Cell, ExpectedTable, Measured, Timing
+from convsync.privacy.forgetting import Whom
 from convsync.sandbox.crm import book as crm
 from convsync.sandbox.crm.vendors import CrmOfVendor
 from convsync.sandbox.crm.writing import WRITABLE
@@ -304,7 +304,7 @@ def test_a_deal_that_does_not_take_it_keeps_no_other_from_it(
     """What the CRM refuses of one deal is told once, and tried again when the deal changes."""
     put_deal(office, 1, gclid="x" * 300)
     (problem,) = company.night(FIRST).problems
-    assert "1 deals did not take what was to be written back" in problem
+    assert "1 deals refused what was to be written back" in problem
     assert written(office, 2)["written_click"] == "click-of-2"
     assert written(office, 1) == {}
     company.night(SECOND)

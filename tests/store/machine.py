@@ -6,7 +6,7 @@ from datetime import datetime
 from convsync.clock import ServerClocks, frozen_clock
 from convsync.pipeline import run
 from convsync.report.closing import Closing
-from convsync.services import Report, Services
+from convsync.running.services import Report, Services
 from convsync.store import runs
 from convsync.store.database import Database
 from convsync.upload.destination import Destination

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from convsync.costing import CostTerms, added_up, fetch
 from convsync.errors import UnexpectedResponseError
 from convsync.model.ad_spending import AdCost, AdResult, CostView
+from convsync.reading.costing import CostTerms, added_up, fetch
 from convsync.retrying import RetryPolicy
 from convsync.store import ad_costs
 from convsync.store.database import Database

@@ -13,6 +13,7 @@ from convsync import audit
 from convsync.errors import ConvsyncError, OperatorError
 from convsync.model.chain import GENESIS, Head
 from convsync.model.event import Event, EventKind
+from convsync.proof.verification import Break, verify
 from convsync.store import audit_log, audit_search, runs
 from convsync.store.audit_log import AuditRow
 from convsync.store.audit_search import Wanted
@@ -20,7 +21,6 @@ from convsync.store.database import Database
 from convsync.store.pages import PAGE
 from convsync.store.schema import audit_blocks, audit_events, audit_head
 from convsync.store.schema import runs as runs_table
-from convsync.verification import Break, verify
 from tests.builders import NOW, ORDER_ID, a_deal
 from tests.store.conftest import Kind
 from tests.store.rows import a_run, save, unprotect_log

@@ -11,12 +11,12 @@ from sqlalchemy import Connection, select
 from convsync.clock import system_clock
 from convsync.errors import ConvsyncError, LockedError, OperatorError
 from convsync.plan import Step
+from convsync.proof.verification import verify
 from convsync.sandbox.server import Sandbox
 from convsync.store import audit_log, copying, migrate, postgresql_bulk, runs
 from convsync.store.copying import Content
 from convsync.store.database import Database
 from convsync.store.schema import metadata, remembered
-from convsync.verification import verify
 from tests.builders import NOW, a_deal
 from tests.nights.company import Company, folder_in_memory
 from tests.store.conftest import Kind, Server, text_of

@@ -163,7 +163,7 @@ def test_a_writer_that_waits_too_long_is_told_to_try_again(
 
 
 def test_a_database_without_tables_says_what_makes_them(empty: Database) -> None:
-    with pytest.raises(OperatorError, match="`convsync db upgrade` makes the tables"):
+    with pytest.raises(OperatorError, match="`convsync db upgrade` creates the tables"):
         rows(empty)
 
 
@@ -186,12 +186,12 @@ def test_a_driver_that_is_not_installed_says_what_brings_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(OperatorError, match=r"postgresql is not installed\. pip install"):
+    with pytest.raises(OperatorError, match=r"postgresql is not installed\. Run pip install"):
         has_tables(Database("postgresql://x/y"))
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(OperatorError, match=r"there is no folder .*/nowhere; make it"):
+    with pytest.raises(OperatorError, match=r"there is no folder .*/nowhere; create it"):
         has_tables(Database(f"sqlite:///{tmp_path}/nowhere/ledger.db"))
 
 

@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.sql.expression import FromClause
 
-from convsync import forgetting
-from convsync.forgetting import Forgotten, Whom
 from convsync.model.click import Candidate, ClickId, ClickIdKind, MatchBasis, Sighting
 from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind, kind_of
 from convsync.model.seen_clicks import SeenClicks
 from convsync.model.terms import PrivacySettings
+from convsync.privacy import forgetting
+from convsync.privacy.forgetting import Forgotten, Whom
 from convsync.store import click_index, clicks, deals, erasing, schema
 from convsync.store.database import Database
 from convsync.store.session import RunSession

@@ -8,9 +8,9 @@ from msgspec import structs
 
 from convsync.errors import UnsafePlanError
 from convsync.extract.source import Quarantined
-from convsync.habits import READS_NEEDED
 from convsync.model.terms import RunLimits
 from convsync.pipeline import run
+from convsync.reading.habits import READS_NEEDED
 from convsync.report.closing import Ending
 from convsync.store import audit_log, runs
 from convsync.store.database import Database

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from convsync import chunks
+from convsync.reading import chunks
 from convsync.sandbox.server import Sandbox
 from convsync.store import migrate
 from convsync.store.database import Database

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from msgspec import structs
 
-from convsync import recollection
 from convsync.model.deal import Merged, Milestone
 from convsync.model.ledger import LedgerEntry, State
 from convsync.model.stage import Stage, StageOutcome
+from convsync.reading import recollection
 from convsync.store import account, memory
 from convsync.store.database import Database
 from tests.builders import NOW, WON_AT, a_deal, an_entry, usd

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from convsync.proof.verification import verify
 from convsync.sandbox.server import Sandbox
 from convsync.store import migrate
 from convsync.store.database import Database
-from convsync.verification import verify
 from tests.nights.company import Company, folder_in_memory
 from tests.store.released_ledger import FOLDER, Kept, kept_rows, load, read, work_some_nights
 

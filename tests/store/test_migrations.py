@@ -76,7 +76,7 @@ def test_the_migrated_tables_are_those_of_the_schema_in_every_detail(
 def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None:
     with database.transaction("come from the future") as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(OperatorError, match="made by a newer convsync"):
+    with pytest.raises(OperatorError, match="A newer convsync made it"):
         migrate.upgrade(database)
     with pytest.raises(OperatorError, match=f"at revision 9999, not {migrate.newest()}"):
         migrate.require_current(database)

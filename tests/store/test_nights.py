@@ -7,7 +7,7 @@ import pytest
 
 from convsync import pipeline
 from convsync.plan import Step
-from convsync.services import NoProgress, Report
+from convsync.running.services import NoProgress, Report
 from convsync.store.database import Database, ignore_step
 from tests.nights.company import Company, instant
 

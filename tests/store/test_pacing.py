@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from convsync.calls import Attempt, PacedCalls
 from convsync.errors import TransientError
 from convsync.retrying import RetryPolicy
+from convsync.sending.calls import Attempt, PacedCalls
 from convsync.store.database import Database
 from convsync.upload.destination import Quota
 from tests.builders import NOW
@@ -83,7 +83,7 @@ def test_a_days_quota_that_is_spent_is_not_waited_for_by_either(
     for attempt in attempts[3:]:
         assert isinstance(attempt.error, TransientError)
         assert attempt.was_surely_not_taken
-        assert "3 requests of 24 hours" in str(attempt.error)
+        assert "3 requests for 24 hours" in str(attempt.error)
     assert programs[0].now == programs[1].now == NOW
     programs[1].now += DAY
     assert programs[1].calls(quota).error is None

@@ -2,12 +2,12 @@
 
 import pytest
 
-from convsync import renames
 from convsync.errors import OperatorError
 from convsync.model.event import EventKind
 from convsync.model.outcome import Confirmed
 from convsync.model.period import Period
 from convsync.model.terms import Moved
+from convsync.running import renames
 from convsync.store import account, audit_search, ledger, runs
 from convsync.store.audit_search import Wanted
 from convsync.store.database import Connection, Database

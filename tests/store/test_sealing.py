@@ -6,16 +6,16 @@ from datetime import datetime
 import pytest
 from sqlalchemy import delete, text, update
 
-from convsync import sealing
 from convsync.errors import ConvsyncError, LockedError, OperatorError
 from convsync.model.chain import Head
 from convsync.model.event import EventKind
-from convsync.sealing import Sealed
+from convsync.proof import sealing
+from convsync.proof.sealing import Sealed
+from convsync.proof.verification import verify, verify_within
 from convsync.store import audit_log, audit_search, lookup
 from convsync.store.audit_search import Wanted
 from convsync.store.database import Database, ignore_step
 from convsync.store.schema import audit_events, audit_head
-from convsync.verification import verify, verify_within
 from tests.nights.company import Company, instant
 from tests.store.rows import rolled_back
 

@@ -11,7 +11,7 @@ from convsync.model.ledger import Side, State
 from convsync.model.outcome import Confirmed, Reason, Rejected
 from convsync.store import parts, selection
 from convsync.store.database import Database
-from convsync.store.selection import Selection, Sum
+from convsync.store.selection import OfDeal, Selection, Sum
 from tests.builders import WON_AT, a_deal, usd
 from tests.store.rows import (
     Passing,
@@ -33,7 +33,14 @@ LONG_AGO = WON_AT - timedelta(days=30)
 def ledger(passing: Passing) -> Passing:
     """Five deals: confirmed, rejected, planned (long ago), not sent; one is not planned."""
     amounts = {"D-1": 100, "D-2": 200, "D-3": 300, "D-4": 400, "D-5": 500}
-    save(passing, *(a_deal(name, amount=Decimal(value)) for name, value in amounts.items()))
+    segments = {"D-1": {"region": "north"}, "D-2": {"region": "it's south"}, "D-3": {"region": ""}}
+    save(
+        passing,
+        *(
+            a_deal(name, amount=Decimal(value), segments=segments.get(name))
+            for name, value in amounts.items()
+        ),
+    )
     connection = passing.connection
     run = a_run(connection)
     conversions = {
@@ -59,6 +66,21 @@ SELECTED = [
     pytest.param({"rule": "mql"}, [], id="another rule"),
     pytest.param({"source": "crm", "rule": "won"}, ["D-3", "D-1", "D-2", "D-4"], id="its source"),
     pytest.param({"until": LONG_AGO}, ["D-3"], id="long ago"),
+    pytest.param({"of_deal": (OfDeal("region", "it's south"),)}, ["D-2"], id="a segment"),
+    pytest.param(
+        {"of_deal": (OfDeal("region", "north", is_not=True),)},
+        ["D-3", "D-2", "D-4"],
+        id="another segment, or none",
+    ),
+    pytest.param({"of_deal": (OfDeal("region", None),)}, ["D-3", "D-4"], id="not filled in"),
+    pytest.param(
+        {"of_deal": (OfDeal("region", None, is_not=True), OfDeal(None, "crm"))},
+        ["D-1", "D-2"],
+        id="filled in, of a source",
+    ),
+    pytest.param({"of_deal": (OfDeal(None, "crm", is_not=True),)}, [], id="of another source"),
+    pytest.param({"is_covered": False}, ["D-4"], id="neither click nor person"),
+    pytest.param({"is_covered": True}, ["D-3", "D-1", "D-2"], id="click or person"),
     pytest.param({"value_above": Decimal(200)}, ["D-3", "D-4"], id="worth more, by plan or deal"),
 ]
 
@@ -75,7 +97,7 @@ def test_conversions_are_selected_by_how_they_stand(
     assert sum(one.value for one in added) == sum(one.value or 0 for one in found)
     assert selection.sum_of(found) == added
     assert len(found) <= selection.at_most(ledger.connection, meant)
-    if "until" not in asked and "value_above" not in asked:
+    if not asked.keys() & {"until", "value_above", "of_deal", "is_covered"}:
         assert len(found) == selection.at_most(ledger.connection, meant)
 
 

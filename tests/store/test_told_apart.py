@@ -16,11 +16,11 @@ from convsync.model.ledger import State
 from convsync.model.outcome import Confirmed
 from convsync.model.planned import planned_together
 from convsync.model.statement import Operation, order_id_of
+from convsync.proof.verification import Verified, verify_within
 from convsync.store import audit_search, batches, ledger, lookup
 from convsync.store.audit_search import Wanted
 from convsync.store.database import Connection, Database
 from convsync.store.lookup import Asked
-from convsync.verification import Verified, verify_within
 from tests.builders import ACTION, NOW, a_deal, usd
 from tests.store.rows import Passing, a_conversion_of, a_run, new_entry, rolled_back, save
 

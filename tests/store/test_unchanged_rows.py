@@ -14,17 +14,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from convsync import chunks
-from convsync.departures import Departures
 from convsync.extract import csv_rows
 from convsync.extract import rows as table_rows
 from convsync.extract.csv_file import CsvDeals
 from convsync.extract.mapping import CellFormat, DealColumns, MilestoneColumn
 from convsync.extract.several_rows import RowsPerDeal
 from convsync.extract.source import Record, StoredAs, Unchanged
-from convsync.guarding import SafetyLimits
 from convsync.intake import Intake
 from convsync.model.period import Period
+from convsync.reading import chunks
+from convsync.reading.departures import Departures
+from convsync.running.guarding import SafetyLimits
 from convsync.store import deals, retired, row_digests, schema
 from convsync.store.database import Connection, Database
 from convsync.store.deals import StoredDeal

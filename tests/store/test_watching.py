@@ -7,6 +7,7 @@ from sqlalchemy import Connection, insert, update
 
 from convsync import audit
 from convsync.model.event import Event, EventKind
+from convsync.proof.verification import RecentChain, recent_break
 from convsync.store import alert_states, audit_log, runs, watching
 from convsync.store.alert_states import KnownState
 from convsync.store.database import Database
@@ -14,7 +15,6 @@ from convsync.store.quarantine import Entry, add
 from convsync.store.runs import LEASE, Holder
 from convsync.store.schema import batches
 from convsync.store.schema import runs as runs_table
-from convsync.verification import recent_break
 from tests.builders import NOW
 from tests.store.rows import a_run, rolled_back, unprotect_log
 
@@ -192,6 +192,42 @@ def test_the_end_of_a_whole_log_has_no_break(database: Database, newest: int) ->
         a_night(database, days_ago=days)
     with database.reading() as connection:
         assert recent_break(connection, newest=newest) == ""
+
+
+def test_whoever_looks_again_reads_what_was_appended_since_and_at_times_all(
+    database: Database,
+) -> None:
+    passed = [0.0]
+    chain = RecentChain(lambda: passed[0], newest=10, anew_after_s=60)
+    with database.reading() as connection:
+        assert chain.recent_break(connection) == ""
+    for days in (3, 2, 1):
+        a_night(database, days_ago=days)
+        with database.reading() as connection:
+            assert chain.recent_break(connection) == ""
+    with rolled_back(database) as connection:
+        unprotect_log(connection)
+        connection.exec_driver_sql("UPDATE audit_events SET detail = '{}' WHERE number = 2")
+        assert chain.recent_break(connection) == ""  # it was read, and held
+        passed[0] = 60
+        assert "event 2 of the audit log, or" in chain.recent_break(connection)
+        assert "event 2 of the audit log, or" in chain.recent_break(connection)
+    with database.reading() as connection:
+        assert chain.recent_break(connection) == ""
+
+
+def test_whoever_looks_again_finds_a_break_in_what_was_appended_since(database: Database) -> None:
+    chain = RecentChain(lambda: 0.0)
+    a_night(database, days_ago=3)
+    with database.reading() as connection:
+        assert chain.recent_break(connection) == ""
+        first = audit_log.last(connection).head.number
+    a_night(database, days_ago=2)
+    with rolled_back(database) as connection:
+        unprotect_log(connection)
+        edited = f"UPDATE audit_events SET detail = '{{}}' WHERE number = {first + 1}"
+        connection.exec_driver_sql(edited)
+        assert f"event {first + 1} of the audit log, or" in chain.recent_break(connection)
 
 
 @pytest.mark.parametrize(

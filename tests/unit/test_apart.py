@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from convsync.apart import in_another_process
 from convsync.errors import OperatorError, TransientError
+from convsync.process.apart import in_another_process
 
 
 def count_to(last: int) -> Iterator[int]:
@@ -81,7 +81,7 @@ def test_whoever_wants_no_more_leaves_nobody_at_work() -> None:
 def test_nobody_is_left_at_work_where_the_first_process_is_killed() -> None:
     work = (
         "import os, signal\n"
-        "from convsync.apart import in_another_process\n"
+        "from convsync.process.apart import in_another_process\n"
         "from tests.unit.test_apart import whose_process\n"
         "print(next(in_another_process(whose_process, 1_000_000)), flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from convsync.calls import Attempt, PacedCalls
 from convsync.errors import (
     ConvsyncError,
     OperatorError,
@@ -12,6 +11,7 @@ from convsync.errors import (
     UnexpectedResponseError,
 )
 from convsync.retrying import RetryPolicy
+from convsync.sending.calls import Attempt, PacedCalls
 from convsync.store.database import Database
 from convsync.upload.destination import UNLIMITED
 

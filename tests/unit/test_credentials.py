@@ -151,7 +151,7 @@ def test_a_token_that_is_called_back_early_is_renewed_by_the_next_try(
     a_token(google)
     credentials = credentials_from(PERSON, ADS_SCOPE, place=PLACE)
     keep_fresh(credentials, "ads", ADS_SCOPE)
-    with pytest.raises(TransientError, match="the next try renews it"):
+    with pytest.raises(TransientError, match="the next attempt renews it"):
         raise_if_called_back(credentials, "ads", is_new=False)
     assert keep_fresh(credentials, "ads", ADS_SCOPE)
     raise_if_called_back(credentials, "ads", is_new=True)  # then it is the credentials' fault

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convsync.errors import UnsafePlanError
-from convsync.guarding import (
+from convsync.model.figures import Figures, OfRule
+from convsync.running.guarding import (
     NIGHTS,
     SafetyLimits,
     Tonight,
@@ -21,7 +22,6 @@ from convsync.guarding import (
     raise_if_vanished,
     refusal,
 )
-from convsync.model.figures import Figures, OfRule
 
 LIMITS = SafetyLimits(factor=5, small=500, small_retraction=20, retracted_share=Decimal("0.1"))
 DAY = timedelta(days=1)

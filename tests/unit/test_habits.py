@@ -2,7 +2,7 @@
 
 import pytest
 
-from convsync.habits import Habit
+from convsync.reading.habits import Habit
 
 
 @pytest.mark.parametrize(

@@ -142,9 +142,9 @@ def test_every_request_names_convsync_and_its_version() -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("http://crm.example", "crm.example must be asked over https"),
-        ("ftp://crm.example", "must be asked over https"),
-        ("https://user:pass@crm.example", "holds a user or a password"),
+        ("http://crm.example", "crm.example must use https"),
+        ("ftp://crm.example", "must use https"),
+        ("https://user:pass@crm.example", "contains a user or a password"),
     ],
 )
 def test_credentials_go_nowhere_that_others_could_read_them(url: str, says: str) -> None:
@@ -165,7 +165,9 @@ def test_a_token_that_no_header_takes_is_a_persons_to_fix(token: str) -> None:
 
 
 def test_a_host_that_is_not_there_is_named() -> None:
-    with pytest.raises(TransientError, match=r"no host nowhere\.invalid .* Correct url"):
+    with pytest.raises(
+        TransientError, match=r"cannot find the host nowhere\.invalid.* Correct url"
+    ):
         an_http("https://nowhere.invalid").get("deals")
 
 

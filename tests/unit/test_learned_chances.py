@@ -194,6 +194,50 @@ def test_a_group_is_watched_to_its_last_lead_and_given_no_late_sales_of_others()
     assert cell.chance.high < 0.12
 
 
+def test_a_group_without_a_sale_is_worth_half_a_sale_among_its_leads_and_never_nothing() -> None:
+    none_yet = leads_of("none yet", won=0, lost=400)
+    table = learned([*none_yet, *leads_of("a", won=300, lost=700), *leads_of("b", won=90)])
+    cell = table.path("mql", ("none yet",))[-1]
+    assert cell.chance.value >= 0.5 / 401
+    assert cell.chance.value == pytest.approx(0.5 / 401, rel=0.1)
+    assert cell.chance.low == 0
+    assert cell.chance.high < 0.01
+    worth = table.value_of("mql", ("none yet",))
+    assert worth
+    assert worth.amount > 0
+
+
+def test_a_group_without_a_sale_is_worth_no_more_than_what_stands_above_it() -> None:
+    rare = [lead for name in "ab" for lead in leads_of(name, won=20, lost=19_980)]
+    table = learned([*rare, *leads_of("none yet", won=0, lost=20)])
+    assert chance(table, ("none yet",)) <= chance(table)
+
+
+def test_what_is_known_early_is_known_by_all_and_what_comes_late_by_the_old_alone() -> None:
+    """One sale in four comes on each of the days 1 and 80, of 100 leads that are 200 days old.
+
+    Another 300 are 40 days old. Of the variance, 1/2 * 1/2, a part of 1/4 * 3/4 * (1 - 1/3)**2 is
+    decided on day 1, by all leads, and 3/4 * 1/3 * 2/3 on day 80, by a hundred.
+    """
+    there = {"mql": Spell(800.0)}
+    old = [
+        *(Lead(("a",), there, won=Spell(801.0), amount=1.0) for _ in range(25)),
+        *(Lead(("a",), there, won=Spell(880.0), amount=1.0) for _ in range(25)),
+        *(Lead(("a",), there) for _ in range(50)),
+    ]
+    since = {"mql": Spell(960.0)}
+    young = [
+        *(Lead(("a",), since, won=Spell(961.0), amount=1.0) for _ in range(75)),
+        *(Lead(("a",), since) for _ in range(225)),
+    ]
+    early, late = 0.25 * 0.75 * (1 - 1 / 3) ** 2, 0.75 * (1 / 3) * (2 / 3)
+    assert early + late == pytest.approx(0.5 * 0.5)
+    found = learned([*old, *young]).chance_of("mql", WHOLE)
+    assert found
+    assert found.count == pytest.approx(0.25 / (early / 400 + late / 100))
+    assert found.value == pytest.approx(0.5, abs=0.001)
+
+
 def test_about_nine_in_ten_intervals_hold_the_truth() -> None:
     """Few worlds, so the bounds are wide; `make learned-worlds` asks two hundred."""
     held = asked = 0

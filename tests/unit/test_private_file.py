@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from convsync.private_file import replacing
+from convsync.process.private_file import replacing
 
 
 def test_the_new_file_is_there_once_it_is_whole_and_its_owners_alone(tmp_path: Path) -> None:

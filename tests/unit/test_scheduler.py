@@ -54,7 +54,7 @@ YESTERDAY = TWO_O_CLOCK - timedelta(days=1)
             a_night(TWO_O_CLOCK, exit_code=1),
             TWO_O_CLOCK + timedelta(hours=5),
             False,
-            id="came to its end with rows rejected",
+            id="finished with rows rejected",
         ),
     ],
 )

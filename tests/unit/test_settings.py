@@ -289,7 +289,7 @@ def test_a_sale_is_undone_by_a_later_loss_and_a_lead_is_not(config: Path) -> Non
             "action_id = 111",
             'action_id = "ctId 111"',
             "rules.won.action_id: 'ctId 111' is not a number; copy the digits from Google Ads.",
-            id="an action that is no number",
+            id="an action that is not a number",
         ),
         pytest.param(
             '[rules.won]\nmilestone = "won"\naction_id = 111',
@@ -349,7 +349,7 @@ def test_a_sale_is_undone_by_a_later_loss_and_a_lead_is_not(config: Path) -> Non
             "action_id = 111",
             'action_id = 111\namounts = { zero = "nan" }',
             "rules.won.amounts.zero: 'nan' is neither",
-            id="an amount that is no number",
+            id="an amount that is not a number",
         ),
         pytest.param(
             "action_id = 111",

@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from convsync.guides import located
+from convsync.process.guides import located
 
 pytestmark = pytest.mark.long
 

@@ -25,10 +25,10 @@ from convsync.audiences import matching
 from convsync.audiences.making import cleared, made
 from convsync.audiences.requests import ListAtWork
 from convsync.audiences.verdicts import AudienceVerdicts
-from convsync.calls import PacedCalls
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.audience import Audience, Renewal
-from convsync.stopping import Stop
+from convsync.process.stopping import Stop
+from convsync.sending.calls import PacedCalls
 from convsync.store import audience_lists, audience_members
 from convsync.store.audience_lists import KeptList
 from convsync.store.database import Connection

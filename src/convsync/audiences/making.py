@@ -11,9 +11,9 @@ from typing import TypeVar
 from msgspec import structs
 
 from convsync import audit
-from convsync.calls import PacedCalls
 from convsync.model.audience import Audience
 from convsync.model.event import Event, EventKind
+from convsync.sending.calls import PacedCalls
 from convsync.store import audience_lists
 from convsync.store.audience_lists import KeptList
 from convsync.store.session import Session

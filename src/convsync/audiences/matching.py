@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from convsync.audiences.condition import left_out, meets
-from convsync.chunks import CHUNK
 from convsync.model.audience import Audience, Kind, Left, listed_of
 from convsync.model.expected import ExpectedTable
+from convsync.reading.chunks import CHUNK
 from convsync.store import audience_members, deals, heard, origins, value_versions
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal

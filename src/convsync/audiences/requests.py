@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from convsync import audit
-from convsync.calls import Attempt, PacedCalls
 from convsync.model.audience import Audience, Change, Listed, members_of
 from convsync.model.event import Event, EventKind
 from convsync.model.record import spans_of
-from convsync.stopping import Stop
+from convsync.process.stopping import Stop
+from convsync.sending.calls import Attempt, PacedCalls
 from convsync.store import audience_lists, audience_members
 from convsync.store.audience_lists import KeptList
 from convsync.store.database import Connection

@@ -10,10 +10,10 @@ from datetime import timedelta
 from typing import Any
 
 from convsync import audit
-from convsync.calls import PacedCalls
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.audience import Change
 from convsync.model.event import Event, EventKind
+from convsync.sending.calls import PacedCalls
 from convsync.store import audience_lists, audience_members
 from convsync.store.audience_lists import AudienceBatch, KeptList
 from convsync.store.database import Connection

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convsync import __version__, log, tracing
+from convsync import __version__, log
 from convsync.cli import (
     alerts,
     audiences,
@@ -50,6 +50,7 @@ from convsync.cli import (
 from convsync.cli.collector import spare_the_collector
 from convsync.errors import ConvsyncError, StoppedError, UnsafePlanError
 from convsync.log import LogFormat
+from convsync.process import tracing
 
 app = typer.Typer(
     name="convsync",

@@ -12,23 +12,21 @@ if TYPE_CHECKING:
     from convsync.watch.alerts import Told
 
 app = typer.Typer(
-    help="Who hears when something is wrong, and what they know.", no_args_is_help=True
+    help="Who is alerted when something is wrong, and what they were told.", no_args_is_help=True
 )
 _COLUMNS = ("state", "since", "told_at", "acknowledged_by", "acknowledged_at", "text", "fix")
 
 State = Annotated[
     str, typer.Argument(metavar="STATE", help="What is wrong, as `alerts list` names it.")
 ]
-Undo = Annotated[
-    bool, typer.Option("--undo", help="Take it back instead: the state is told again.")
-]
+Undo = Annotated[bool, typer.Option("--undo", help="Undo it instead: the state is sent again.")]
 
 
 @app.command("test")
 def send_test(config: Config = DEFAULT_CONFIG) -> None:
-    """Send a test message to each target, one by one, and say which took it; exit 1 if one did not.
+    """Send a test message to each target and say which accepted it; exit 1 if one did not.
 
-    The dead man's switch is told nothing but a note.
+    The dead man's switch gets only a note.
     """
     from convsync import wiring
     from convsync.watch.delivery import Ping, ping, require_targets
@@ -58,10 +56,10 @@ def send_test(config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command("check")
 def check(config: Config = DEFAULT_CONFIG, as_of: AsOf = None) -> None:
-    """Look at the nights now, tell what is new, worse or over, and write the figures.
+    """Check the nights now, send alerts for what is new, worse or over, and write the figures.
 
-    For a timer of its own, on another machine if possible: it tells of a night that never began,
-    and what quiet hours put off. Exits 1 where something could not be delivered.
+    Run it by a separate timer, on another machine if possible: it reports a night that never
+    started, and what quiet hours delayed. Exits 1 if something could not be delivered.
     """
     from convsync import wiring
 
@@ -77,7 +75,7 @@ def check(config: Config = DEFAULT_CONFIG, as_of: AsOf = None) -> None:
 def list_states(
     config: Config = DEFAULT_CONFIG, as_of: AsOf = None, form: FormatOption = Format.TABLE
 ) -> None:
-    """List what is wrong at the moment: since when it was seen, and when people were told."""
+    """List what is wrong at the moment: since when it was seen, and when people were alerted."""
     from convsync import wiring
     from convsync.store import alert_states
 
@@ -112,14 +110,14 @@ def acknowledge(
     *,
     undo: Undo = False,
 ) -> None:
-    """Note that you have seen what is wrong and answer for it, so that nobody is told again.
+    """Take over a problem, so that it is not sent to anybody again.
 
-    It is told again where it grows tenfold, and once more when it is over.
+    It is sent again if it grows tenfold, and once more when it is over.
     """
     from convsync import wiring
     from convsync.clock import system_clock
+    from convsync.decisions.whoami import os_user
     from convsync.watch import acknowledging
-    from convsync.whoami import os_user
 
     settings = options.load(config)
     now, who = now_of(settings, as_of), by or os_user()

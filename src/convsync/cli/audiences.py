@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from convsync.store.audience_lists import AudienceBatch
     from convsync.store.database import Connection
 
-app = typer.Typer(
-    help="Audiences: who is kept on which list of an ad account.", no_args_is_help=True
-)
+app = typer.Typer(help="Audiences: who is on which list of an ad account.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="An [audiences.NAME].")]
 
 _PLAN = ("audience", "people", "add", "remove", "renew", "size", "left_out")
@@ -43,9 +41,9 @@ NO_AUDIENCE = (
 def plan(
     config: Config = DEFAULT_CONFIG, as_of: AsOf = None, form: FormatOption = Format.TABLE
 ) -> None:
-    """Show what `audiences sync` would change now, and why people are not in. Sends nothing.
+    """Show what `audiences sync` would change now, and why people are left out. Sends nothing.
 
-    It goes by the deals as last read; a night reads them first.
+    It uses the deals as last read; a night reads them first.
     """
     from convsync import pipeline
 
@@ -64,9 +62,9 @@ def sync(
     by: By = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Bring the lists to what their conditions say, by the deals as last read.
+    """Update the lists to match their conditions, using the deals as last read.
 
-    Every `run` does so at its end. What was not answered is tried again by the next one.
+    Every `run` does this at its end. The next one retries unanswered requests.
     """
     from convsync import pipeline
 
@@ -87,9 +85,9 @@ def sync(
 
 @app.command("list")
 def list_audiences(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -> None:
-    """List the audiences, the lists that keep them, and how many people and identifiers they have.
+    """List the audiences, their lists, and how many people and identifiers each has.
 
-    `people` is who met the condition at the last look; the others count hashed e-mails and phones.
+    `people` met the condition at the last look; the others count hashed e-mails and phones.
     """
     from convsync import wiring
 
@@ -119,8 +117,8 @@ def export(
 ) -> None:
     """Print who is in an audience now: the CRM's deal IDs, and the SHA-256 of e-mails and phones.
 
-    That is all that is kept of anybody. A mail tool joins it to its own addresses by the CRM's ID,
-    or by their SHA-256. Whoever refused by now is not in it.
+    convsync stores nothing else about anybody. A mail tool joins it to its own addresses by the
+    CRM's ID or by their SHA-256. People who have refused by now are not in it.
     """
     from convsync import pipeline
 

@@ -16,43 +16,43 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from convsync.model.chain import Head
+    from convsync.proof.verification import Verified
     from convsync.settings import Settings
     from convsync.store.audit_log import AuditRow
     from convsync.store.database import Database
-    from convsync.verification import Verified
 
 app = typer.Typer(help="The audit log: every deal accounted for.", no_args_is_help=True)
 _COLUMNS = ("number", "at", "run", "event", "deal", "order_id", "detail")
 
 Last = Annotated[
-    int, typer.Option("--last", metavar="N", min=1, help="How many events, from the end.")
+    int, typer.Option("--last", metavar="N", min=1, help="How many of the latest events.")
 ]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; - for stdout.")]
 FileFormatOption = Annotated[
     FileFormat | None,
-    typer.Option("--format", help="What to write; else as the file's name ends."),
+    typer.Option("--format", help="What to write; by default the file's suffix decides."),
 ]
 HeadOption = Annotated[
     str | None,
     typer.Option("--head", metavar="NUMBER:DIGEST", help="A head kept elsewhere."),
 ]
 CertainOption = Annotated[
-    bool, typer.Option("--certain", help="It was restored, although nothing seems to be lost.")
+    bool, typer.Option("--certain", help="It was restored, although nothing seems to be missing.")
 ]
 SealedOption = Annotated[
     Path | None,
-    typer.Option("--sealed", metavar="FILE", help="A file of `audit seal`, to be proved as well."),
+    typer.Option("--sealed", metavar="FILE", help="A file of `audit seal` to verify as well."),
 ]
 BeforeOption = Annotated[
     str | None,
-    typer.Option("--before", metavar="DAY", help="Seal what happened before this day."),
+    typer.Option("--before", metavar="DAY", help="Seal events from before this day."),
 ]
 OlderOption = Annotated[
     str | None,
-    typer.Option("--older-than", metavar="TIME", help="Seal what is older, e.g. 730d."),
+    typer.Option("--older-than", metavar="TIME", help="Seal events older than this, e.g. 730d."),
 ]
 ToOption = Annotated[
-    Path, typer.Option("--to", metavar="FILE", help="The new file, of JSON lines, to keep.")
+    Path, typer.Option("--to", metavar="FILE", help="The file to create, as JSON lines; keep it.")
 ]
 Name = Annotated[
     str, typer.Argument(metavar="DEAL|ORDER_ID", help="The deal's ID in the CRM, or an order ID.")
@@ -80,8 +80,8 @@ def list_events(
 ) -> None:
     """List the latest events that meet every option, oldest first.
 
-    What all rows of a batch did at once is one event. It is found by what is asked of a conversion
-    too, and then told of each that is meant.
+    When all rows of a batch change together, that is one event. Options about conversions find it
+    too, and it is then listed once for each matching one.
     """
     from convsync.store import audit_search
 
@@ -99,7 +99,7 @@ def list_events(
 def show_deal(
     name: Name, config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE
 ) -> None:
-    """Show all that ever happened to a deal, or to one conversion by its order ID."""
+    """Show everything that ever happened to a deal, or to one conversion by its order ID."""
     from convsync.errors import OperatorError
     from convsync.extract.salesforce_ids import ids_meant
     from convsync.store import audit_search, lookup
@@ -135,7 +135,7 @@ def export(
     value_above: filters.ValueAbove = None,
     form: FileFormatOption = None,
 ) -> None:
-    """Write all events that meet every option to a file, oldest first, a column for each thing."""
+    """Write all events that meet every option to a file, oldest first, a column per field."""
     from convsync.report.event_table import row_of
     from convsync.store import audit_search
 
@@ -155,12 +155,13 @@ def export(
 def verify(
     config: Config = DEFAULT_CONFIG, head: HeadOption = None, sealed: SealedOption = None
 ) -> None:
-    """Prove that no event was removed, edited or slipped in, and that the ledger follows the log.
+    """Prove that no event was removed, edited or inserted, and that the ledger follows the log.
 
-    With a head, a run's or else the head file's: also that the log is a continuation of it. With a
-    file in which an older part was sealed: also that it is the one, and as it was written.
+    With a head, a run's or by default the head file's, it also proves that the log continues it.
+    With a file of sealed events, it also proves that the file is the right one, unchanged.
     """
-    from convsync import head_file, opening, verification
+    from convsync import opening
+    from convsync.proof import head_file, verification
 
     settings = options.load(config)
     path = opening.head_file_of(settings)
@@ -205,7 +206,7 @@ def _say_what_differs(found: "Verified") -> None:
 
 def _proved(database: "Database", file: Path, head: "Head | None") -> "Head | None":
     """Prove a sealed file, and a head that is in it; return the head if it is still to be found."""
-    from convsync import sealing
+    from convsync.proof import sealing
 
     is_in_file = head is not None and sealing.is_sealed(database, head)
     content = sealing.check_file(database, file, head=head if is_in_file else None)
@@ -227,11 +228,12 @@ def seal(
 ) -> None:
     """Move the older part of the audit log to a file, and keep a sealed summary of it.
 
-    The log that is left is proved as before, and the file by `audit verify --sealed FILE`.
+    `audit verify` proves the rest of the log as before, and the file with --sealed FILE.
     """
-    from convsync import opening, sealing
+    from convsync import opening
     from convsync.clock import system_clock
-    from convsync.whoami import os_user
+    from convsync.decisions.whoami import os_user
+    from convsync.proof import sealing
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
@@ -271,12 +273,13 @@ def _sealed_before(
 
 @app.command("accept-restore")
 def accept_restore(config: Config = DEFAULT_CONFIG, certain: CertainOption = False) -> None:
-    """Go on with a ledger that was restored from a backup.
+    """Continue with a ledger that was restored from a backup.
 
-    What may have been sent since the backup is looked at by the next run: sent again or taken back.
+    The next run looks at what may have been sent since, and sends it again or takes it back.
     """
-    from convsync import opening, restore
+    from convsync import opening
     from convsync.clock import system_clock
+    from convsync.running import restore
 
     settings = options.load(config)
     with options.ledger(settings) as database:

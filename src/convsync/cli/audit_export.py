@@ -35,7 +35,7 @@ def format_of(file: Path, named: FileFormat | None) -> FileFormat:
     ending = file.suffix.lower().lstrip(".")
     if ending not in set(FileFormat):
         raise OperatorError(
-            f"{file}: what format? Name it by --format, or let the file end in"
+            f"{file}: which format? Name it with --format, or use the suffix"
             f" {', '.join(f'.{form}' for form in FileFormat)}."
         )
     return FileFormat(ending)
@@ -91,8 +91,8 @@ def _write_parquet(file: Path, rows: Rows) -> None:
         from pyarrow import parquet
     except ImportError as error:
         raise OperatorError(
-            "Parquet needs PyArrow: pip install 'convsync[parquet]' brings it. CSV and JSON lines"
-            " need nothing."
+            "Parquet needs PyArrow: pip install 'convsync[parquet]'. CSV and JSON lines need"
+            " nothing."
         ) from error
     types = {
         Kind.NUMBER: pyarrow.int64(),

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from convsync.store.lookup import Asked
 
 Deals = Annotated[
-    list[str] | None, typer.Option("--deal", metavar="ID", help="Only of this deal; repeatable.")
+    list[str] | None, typer.Option("--deal", metavar="ID", help="Only this deal; repeatable.")
 ]
 Order = Annotated[
-    str | None, typer.Option("--order", metavar="ID", help="Only of the conversion of this order.")
+    str | None,
+    typer.Option("--order", metavar="ID", help="Only the conversion with this order ID."),
 ]
 Click = Annotated[
     str | None,
-    typer.Option("--click", metavar="ID", help="Only of deals that this click belongs to."),
+    typer.Option("--click", metavar="ID", help="Only deals that this click belongs to."),
 ]
 Request = Annotated[
     str | None,
@@ -37,10 +38,10 @@ Kind = Annotated[
     str | None, typer.Option("--event", metavar="KIND", help="Only events of this kind.")
 ]
 StateName = Annotated[
-    str | None, typer.Option("--state", metavar="STATE", help="Only what led to this state.")
+    str | None, typer.Option("--state", metavar="STATE", help="Only events that led to this state.")
 ]
 Rule = Annotated[
-    str | None, typer.Option("--rule", metavar="NAME", help="Only of conversions of this rule.")
+    str | None, typer.Option("--rule", metavar="NAME", help="Only conversions of this rule.")
 ]
 Code = Annotated[
     str | None, typer.Option("--code", metavar="CODE", help="Only events with this code.")
@@ -50,11 +51,13 @@ Day = Annotated[
 ]
 Value = Annotated[
     str | None,
-    typer.Option("--value", metavar="AMOUNT", help="Only of conversions ever given this value."),
+    typer.Option("--value", metavar="AMOUNT", help="Only conversions that ever had this value."),
 ]
 ValueAbove = Annotated[
     str | None,
-    typer.Option("--value-above", metavar="AMOUNT", help="Only of those given a larger value."),
+    typer.Option(
+        "--value-above", metavar="AMOUNT", help="Only conversions that ever had a larger value."
+    ),
 ]
 
 

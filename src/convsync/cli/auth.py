@@ -35,13 +35,13 @@ _PATIENCE_S = 300.0
 Name = Annotated[
     str | None,
     typer.Option(
-        "--name", metavar="NAME", help="Which source or destination, where the config has several."
+        "--name", metavar="NAME", help="Which source or destination, if the config has several."
     ),
 ]
 NoBrowser = Annotated[
     bool,
     typer.Option(
-        "--no-browser", help="Open the page elsewhere, and paste the address it ends at here."
+        "--no-browser", help="Open the page elsewhere, and paste the URL it ends at here."
     ),
 ]
 Device = Annotated[
@@ -49,7 +49,9 @@ Device = Annotated[
 ]
 Port = Annotated[
     int,
-    typer.Option("--port", metavar="PORT", help="Where the browser comes back to, on localhost."),
+    typer.Option(
+        "--port", metavar="PORT", help="The port on localhost that the browser returns to."
+    ),
 ]
 
 
@@ -78,12 +80,12 @@ def _sign_in(
     granted = _agreed(way, _app_of(answers), port, no_browser=no_browser, device=device)
     if granted.missing:
         raise OperatorError(
-            f"{way.vendor} left out {', '.join(granted.missing)}. Begin again, and agree to all."
+            f"{way.vendor} left out {', '.join(granted.missing)}. Start again, and agree to all."
         )
     complete = {**answers, "refresh_token": granted.refresh_token}
     shown = entrance.prove(complete)
     _keep(keeper, entrance, vendor, granted, complete)
-    typer.echo(f"{shown} It is kept in {keeper}, and ends {way.ends}.")
+    typer.echo(f"{shown} It is stored in {keeper}, and expires {way.ends}.")
     typer.echo(entrance.hint, nl=False)
 
 
@@ -93,7 +95,7 @@ for _vendor, _title in VENDORS.items():
 
 @app.command("list")
 def list_(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -> None:
-    """List the sign-ins whose tokens are kept here, and when each ends."""
+    """List the sign-ins whose tokens are stored here, and when each expires."""
     from convsync.settings.kept_secrets import sign_ins
 
     keeper = _keeper(config)
@@ -119,7 +121,7 @@ def revoke(
     place: Annotated[str, typer.Argument(metavar="TABLE", help="As in `auth list`: deals.crm.")],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Give a token back to its vendor, where it takes it back, and keep it here no longer."""
+    """Revoke a token at its vendor, if the vendor supports that, and delete it here."""
     from convsync.settings.kept_secrets import forget_sign_in, sign_ins, variable
     from convsync.signing_in.agreement import give_back
     from convsync.wiring.entrances import entrance_to
@@ -128,7 +130,7 @@ def revoke(
     kept = {one.place: one for one in sign_ins(keeper)}
     if place not in kept:
         raise OperatorError(
-            f"No sign-in of {place} is kept in {keeper}: {', '.join(kept) or 'there is none'}."
+            f"{keeper} has no sign-in for {place}; it has {', '.join(kept) or 'none'}."
         )
     one = kept[place]
     entrance = entrance_to(one.command, config, place.partition(".")[2])

@@ -27,7 +27,7 @@ ProfileOf = Annotated[
     typer.Option(
         "--profile",
         metavar="FILE",
-        help="Look at an export or a click log alone, without any config: its columns are guessed.",
+        help="Look only at an export or a click log, without any config: its columns are guessed.",
     ),
 ]
 
@@ -40,8 +40,8 @@ def check(
 ) -> None:
     """Check settings, database, sources, ad account, clock and a test request for each rule.
 
-    Shows what each source's records hold. Sends nothing. Exits 2 on an error; warnings leave it at
-    0.
+    Shows what each source's records contain. Sends nothing. Exits 2 on an error, and 0 if there
+    are only warnings.
     """
     if profile is None:
         settings = options.load(config)

@@ -20,11 +20,11 @@ Mapping = Annotated[
 _ENRICHED = ("customer_id", "days", "read", "stored")
 EveryDay = Annotated[
     bool,
-    typer.Option("--again", help="Ask for all 90 days, also those that were settled."),
+    typer.Option("--again", help="Ask for all 90 days, including settled ones."),
 ]
 Again = Annotated[
     bool,
-    typer.Option("--again", help="Read the whole file, also what was read before."),
+    typer.Option("--again", help="Read the whole file, including what was read before."),
 ]
 
 
@@ -39,8 +39,8 @@ def import_file(
 ) -> None:
     """Add every click ID of a file, keeping the first time each was seen. Safe to repeat.
 
-    A file that only grew is read from where the last import ended, and one that stands as it did
-    not at all: `passed_over` counts its lines.
+    A file that only grew is read from where the last import ended, and an unchanged one not at
+    all: `passed_over` counts its lines.
     """
     from convsync import pipeline, wiring
     from convsync.store import migrate
@@ -65,13 +65,13 @@ def enrich(
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Ask the ad accounts which campaign, keyword, device and place the stored gclids came by.
+    """Ask the ad accounts for campaign, keyword, device and place of the stored gclids.
 
-    Google tells it for 90 days. What it does not know stays as it is; `explain` shows the rest.
+    Google answers for the last 90 days. `explain` shows what it knows.
     """
-    from convsync import enriching
     from convsync.cli.asked_accounts import each_account
     from convsync.clock import system_clock
+    from convsync.reading import enriching
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()

@@ -27,7 +27,7 @@ def collect(
     """Answer browsers until stopped; 202 means that a report is durably written."""
     if context.invoked_subcommand is not None:
         return
-    from convsync.serving import serve, tls_of
+    from convsync.process.serving import serve, tls_of
     from convsync.wiring.collecting import collector_of
 
     tls = tls_of(certificate, certificate_key)

@@ -14,7 +14,7 @@ app = typer.Typer(help="What the ads cost.", no_args_is_help=True)
 _COLUMNS = ("customer_id", "days", "restated", "cost", "currency")
 Since = Annotated[
     str | None,
-    typer.Option("--from", metavar="DAY", help="Go back to this day, 37 months at most."),
+    typer.Option("--from", metavar="DAY", help="Go back to this day; 37 months at most."),
 ]
 
 
@@ -32,12 +32,13 @@ def fetch(
 ) -> None:
     """Ask the ad accounts what each day cost, and what was counted for its clicks.
 
-    Days that are not known yet are asked for, and those that Google may still change: [costs]
-    says how long. `report campaigns` and `report trend` show them.
+    It fetches days that are not known yet, and those that Google may still change, as [costs]
+    says. `report campaigns` and `report trend` show them.
     """
-    from convsync import costing, wiring
+    from convsync import wiring
     from convsync.cli.asked_accounts import each_account
     from convsync.clock import system_clock
+    from convsync.reading import costing
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()

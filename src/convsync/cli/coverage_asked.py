@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from convsync.model.rule import ConversionRule
     from convsync.report.coverage import Coverage
     from convsync.report.exchange import Exchange
+    from convsync.report.narrowing import Conditions
     from convsync.settings import Settings
     from convsync.store.database import Database
 
 DAYS = 90
 """The days before today that coverage is of where nobody names others: a click is taken as long."""
-_BY_WEEK = "week"
+BY_WEEK = "week"
 
 
 def covered(
@@ -28,22 +29,27 @@ def covered(
     by: str | None,
     rule: str | None,
     exchange: "Exchange",
+    where: "Conditions" = (),
 ) -> "Coverage":
-    """Return the coverage of some days, grouped by one of `groups`, of one rule or of all."""
+    """Return the coverage of some days, grouped by one of `groups`, of one rule or of all.
+
+    It is of deals that meet all conditions.
+    """
     from convsync.report.coverage import coverage_of
 
     rules = _rules_asked(settings, rule)
-    periods = _periods(*days, settings, is_by_week=by == _BY_WEEK)
-    by = None if by == _BY_WEEK else by
-    return coverage_of(database, rules, periods, by=by, exchange=exchange)
+    periods = _periods(*days, settings, is_by_week=by == BY_WEEK)
+    by = None if by == BY_WEEK else by
+    return coverage_of(database, rules, periods, by=by, exchange=exchange, where=where)
 
 
 def groups(settings: "Settings") -> list[str]:
     """Return what conversions can be grouped by."""
-    from convsync.report.coverage import BY_FORM, BY_SOURCE
+    from convsync.report.coverage import BY_FORM
+    from convsync.report.narrowing import SOURCE
 
     forms = [BY_FORM] if settings.collect else []
-    return [BY_SOURCE, *forms, _BY_WEEK, *sorted(segments_of(settings))]
+    return [SOURCE, *forms, BY_WEEK, *sorted(segments_of(settings))]
 
 
 def _rules_asked(settings: "Settings", rule: str | None) -> "Sequence[ConversionRule]":

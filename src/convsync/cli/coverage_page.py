@@ -1,7 +1,7 @@
 """Coverage as a page in a file: every grouping with its table and its chart."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,14 +19,16 @@ from convsync.cli.coverage_words import (
     too_late,
     whole,
 )
+from convsync.cli.report_days import only
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
+    from convsync.cli.report_answers import Answers
     from convsync.report.coverage import Coverage, Group, How, TooLate
-    from convsync.report.exchange import Exchange
     from convsync.report.fields import FieldQuality
     from convsync.report.formats import Formats
     from convsync.report.leads_to import ConversionsBehind, Days
+    from convsync.report.narrowing import Conditions
     from convsync.report.page import Section
 
 _NUMBERS = frozenset(
@@ -43,9 +45,7 @@ _DAMAGED = (
 def write(
     path: Path,
     found_by: "Mapping[str | None, Coverage]",
-    fields: "Sequence[FieldQuality]",
-    days: tuple[date, date],
-    exchange: "Exchange",
+    answers: "Answers",
     formats: "Formats",
 ) -> None:
     """Write the page. `found_by` has the coverage for each grouping, and under None the whole.
@@ -54,14 +54,18 @@ def write(
 
     Raises OperatorError where the file cannot be written.
     """
-    from convsync import private_file
+    from convsync.process import private_file
     from convsync.report.page import localised, page
 
-    sections = [*of_rules(found_by, days), *of_fields(fields), *html_sections.rates(exchange)]
-    first, last = map(formats.day, days)
+    sections = [
+        *of_rules(found_by, answers.days, answers.where),
+        *of_fields(answers.fields()),
+        *html_sections.rates(answers.exchange),
+    ]
+    first, last = map(formats.day, answers.days)
     text = page(
         "Coverage of conversions",
-        f"Milestones reached from {first} to {last}",
+        f"Milestones reached from {first} to {last}{only(answers.where)}",
         [localised(one, formats) for one in sections],
     )
     try:
@@ -71,7 +75,9 @@ def write(
         raise OperatorError(f"{path} cannot be written: {error.strerror}.") from None
 
 
-def of_rules(found_by: "Mapping[str | None, Coverage]", days: "Days") -> "Iterator[Section]":
+def of_rules(
+    found_by: "Mapping[str | None, Coverage]", days: "Days", where: "Conditions" = ()
+) -> "Iterator[Section]":
     """Yield what there is to say of each rule, whole and in every grouping that was found."""
     from convsync.report.page import Section
 
@@ -79,19 +85,20 @@ def of_rules(found_by: "Mapping[str | None, Coverage]", days: "Days") -> "Iterat
     if not everything.groups:
         yield Section(heading="No conversion's milestone was reached in this period")
     for group in everything.groups:
-        yield _whole(group, [too_late(one) for one in _late(everything, group.rule)], days)
+        late = [too_late(one) for one in _late(everything, group.rule)]
+        yield _whole(group, late, days, where)
         yield from _caught(everything, group.rule)
         for by, found in found_by.items():
             of_rule = [one for one in found.groups if one.rule == group.rule]
             if by is not None:
-                yield _grouped(by, of_rule)
+                yield _grouped(by, of_rule, days, where)
 
 
 def _late(found: "Coverage", rule: str) -> "list[TooLate]":
     return [one for one in found.too_late if one.rule == rule]
 
 
-def _whole(group: "Group", notes: Sequence[str], days: "Days") -> "Section":
+def _whole(group: "Group", notes: Sequence[str], days: "Days", where: "Conditions") -> "Section":
     from convsync.report.page import Chart, Section
 
     parts = most_first(group)
@@ -108,25 +115,33 @@ def _whole(group: "Group", notes: Sequence[str], days: "Days") -> "Section":
         chart=Chart(title="Conversions, by what matched them or why not", bars=bars),
         notes=[f"{whole(group)}.", *notes],
         definitions=figure_words.COVERAGE,
-        behind=[{"conversions": _behind(group.rule, how, days)} for how, _ in parts],
+        behind=[_behind(group.rule, how, days, where) for how, _ in parts],
     )
 
 
-def _behind(rule: str, how: "How", days: "Days") -> "ConversionsBehind":
+def _behind(
+    rule: str, how: "How", days: "Days", where: "Conditions"
+) -> "Mapping[str, ConversionsBehind]":
     """Return the conversions that stand so, by the same or for the same reason."""
     from convsync.model.outcome import Reason
     from convsync.report.leads_to import ConversionsBehind
+    from convsync.report.narrowing import GROUPINGS
 
+    if any(one.name in GROUPINGS for one in where):
+        return {}
     is_ours = how.reason in set(Reason)
-    return ConversionsBehind(
+    found = ConversionsBehind(
         rule=rule,
         state=how.stands.value,
         reason=how.reason if is_ours else None,
         code=how.reason if how.reason and not is_ours else None,
         click=how.click or None,
         found_by=how.found_by or None,
+        covered=how.is_covered,
         reached=days,
+        where=where,
     )
+    return dict.fromkeys(("conversions", "share", "worth"), found)
 
 
 def _caught(found: "Coverage", rule: str) -> "Iterator[Section]":
@@ -148,7 +163,7 @@ def _caught(found: "Coverage", rule: str) -> "Iterator[Section]":
             )
 
 
-def _grouped(by: str, groups: "Sequence[Group]") -> "Section":
+def _grouped(by: str, groups: "Sequence[Group]", days: "Days", where: "Conditions") -> "Section":
     from convsync.report.page import Chart, Section
 
     lines = [group_line(group) for group in groups]
@@ -161,8 +176,35 @@ def _grouped(by: str, groups: "Sequence[Group]") -> "Section":
         rows=[[line[name] for name in GROUP_TABLE] for line in lines],
         numbers=_NUMBERS,
         chart=Chart(title=f"Covered, in percent, by {by}", bars=shares),
+        behind=[_behind_group(by, one, days, where) for one in groups],
         level=3,
     )
+
+
+def _behind_group(
+    by: str, group: "Group", days: "Days", where: "Conditions"
+) -> "Mapping[str, ConversionsBehind]":
+    """Return the conversions of a group; of a form's the ledger does not say which they are."""
+    from convsync.cli.coverage_asked import BY_WEEK
+    from convsync.report.coverage import BY_FORM
+    from convsync.report.leads_to import ConversionsBehind
+    from convsync.report.narrowing import GROUPINGS, Condition
+
+    if by == BY_FORM or any(one.name in GROUPINGS for one in where):
+        return {}
+    is_week = by == BY_WEEK
+    everything = ConversionsBehind(
+        rule=group.rule,
+        reached=html_sections.days_of_week(group.name, days) if is_week else days,
+        where=where if is_week else (*where, Condition(by, group.name)),
+    )
+    covered, rest = (replace(everything, covered=is_covered) for is_covered in (True, False))
+    return {
+        "conversions": everything,
+        "covered": covered,
+        "share": covered,
+        "worth of the rest": rest,
+    }
 
 
 def of_fields(fields: "Sequence[FieldQuality]") -> "Iterator[Section]":

@@ -21,7 +21,7 @@ FromStdin = Annotated[
     bool,
     typer.Option(
         "--email-stdin",
-        help="Whoever has the e-mail address that is typed or piped in; an argument would stay in"
+        help="Whoever has the e-mail address typed or piped in; an argument would stay in"
         " the shell's history.",
     ),
 ]
@@ -41,13 +41,15 @@ def customer(
 ) -> None:
     """Show a customer's clicks, deals, milestones and conversions in the order they happened.
 
-    All of a customer is what keys lead to: CRM and visitor IDs, click IDs, hashed e-mails and
-    phones. Times are in the company's zone; as CSV and JSON they are in UTC.
+    Keys link a customer's records: CRM and visitor IDs, click IDs, hashed e-mails and phones.
+    Times are in the company's zone; as CSV and JSON they are in UTC.
     """
     from convsync.report import journey
 
     if (key is None) is not email_stdin:
-        raise OperatorError("Whose? Name a deal, order, click or request ID, or use --email-stdin.")
+        raise OperatorError(
+            "Which customer? Give a deal, order, click or request ID, or use --email-stdin."
+        )
     settings = options.load(config)
     digests = addresses.digests_from_stdin() if email_stdin else ()
     with options.ledger(settings) as database:

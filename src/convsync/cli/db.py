@@ -18,7 +18,7 @@ app = typer.Typer(help="The database.", no_args_is_help=True)
 
 @app.command("upgrade")
 def upgrade(config: Config = DEFAULT_CONFIG) -> None:
-    """Make the tables, or bring them up to this version. Safe to repeat."""
+    """Create the tables, or migrate them to this version. Safe to repeat."""
     from convsync import opening
     from convsync.store import migrate
 
@@ -34,7 +34,7 @@ def upgrade(config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command("current")
 def current(config: Config = DEFAULT_CONFIG) -> None:
-    """Show which revision the tables have."""
+    """Show the revision of the tables."""
     from convsync import opening
     from convsync.store import migrate
 
@@ -44,7 +44,7 @@ def current(config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command("recount")
 def count_anew(config: Config = DEFAULT_CONFIG) -> None:
-    """Count the kept sums anew, where `audit verify` says that they are wrong."""
+    """Recompute the stored sums, if `audit verify` says that they are wrong."""
     from convsync.store.recount import recount
 
     with (
@@ -57,7 +57,9 @@ def count_anew(config: Config = DEFAULT_CONFIG) -> None:
 
 FromOption = Annotated[
     str | None,
-    typer.Option("--from", metavar="URL", help="The database to copy; else the config's own."),
+    typer.Option(
+        "--from", metavar="URL", help="The database to copy; by default the config's own."
+    ),
 ]
 ToOption = Annotated[
     str, typer.Option("--to", metavar="URL", help="The empty database to copy it into.")
@@ -68,7 +70,7 @@ ToOption = Annotated[
 def copy(to: ToOption, from_: FromOption = None, config: Config = DEFAULT_CONFIG) -> None:
     """Copy the whole ledger into another database, and prove both equal.
 
-    Nothing stays of a copy that is not: each table is read back, and the audit log verified.
+    Each table is read back, and the audit log verified; a copy that differs is removed.
     """
     from convsync import opening
     from convsync.clock import system_clock
@@ -91,7 +93,8 @@ def _show(table: str, content: "Content") -> None:
 
 
 def _verify(connection: "Connection") -> None:
-    from convsync import audit, verification
+    from convsync import audit
+    from convsync.proof import verification
 
     found = verification.verify_within(connection)
     if not found.is_sound:

@@ -9,24 +9,33 @@ import typer
 from convsync.cli import deals_behind, options, output, scored_deals
 from convsync.cli.audit_filters import amount
 from convsync.cli.deals_behind import (
+    CameIn,
     CameTo,
+    DecidedAfter,
     FateName,
+    Late,
     LeadFrom,
     LeadTo,
     Narrowing,
+    OfCustomers,
     ReachedFrom,
     ReachedTo,
-    Where,
+    SentFor,
+    Timed,
+    WentRound,
+    WithClick,
 )
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.cli.report_days import Where, where_of
 from convsync.plain_text import several
 from convsync.report.sentences import NO_CONVERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from convsync.report.exchange import Exchange
     from convsync.settings import Settings
     from convsync.store.database import Connection
     from convsync.store.selection import Selected, Selection, Sum
@@ -47,37 +56,45 @@ ReasonName = Annotated[
 Code = Annotated[
     str | None, typer.Option("--code", metavar="CODE", help="Only those with this code.")
 ]
-Rule = Annotated[str | None, typer.Option("--rule", metavar="NAME", help="Only of this rule.")]
-Source = Annotated[
-    str | None, typer.Option("--source", metavar="NAME", help="Only of this source.")
-]
+Rule = Annotated[str | None, typer.Option("--rule", metavar="NAME", help="Only this rule.")]
+Source = Annotated[str | None, typer.Option("--source", metavar="NAME", help="Only this source.")]
 ClickKind = Annotated[
     str | None,
     typer.Option(
-        "--click", metavar="KIND", help="Only those matched with a gclid, … or with a person."
+        "--click", metavar="KIND", help="Only those matched by a gclid, …, or by a person."
     ),
 ]
 FoundBy = Annotated[
     str | None,
     typer.Option(
-        "--found-by", metavar="HOW", help="Only those whose match was found on the deal, email, …"
+        "--found-by",
+        metavar="HOW",
+        help="Only those whose match was found on the deal, by email, …",
+    ),
+]
+Covered = Annotated[
+    str | None,
+    typer.Option(
+        "--covered", metavar="yes|no", help="Only those with a click or a person, or without."
     ),
 ]
 OlderThan = Annotated[
     str | None,
-    typer.Option("--older-than", metavar="TIME", help="Only reached so long ago, e.g. 21d."),
+    typer.Option(
+        "--older-than", metavar="TIME", help="Only those reached at least this long ago, e.g. 21d."
+    ),
 ]
 ValueAbove = Annotated[
     str | None, typer.Option("--value-above", metavar="AMOUNT", help="Only those worth more.")
 ]
 Order = Annotated[
     str | None,
-    typer.Option("--order", metavar="score", help="Open deals, by their chance of a sale."),
+    typer.Option("--order", metavar="score", help="List open deals by their chance of a sale."),
 ]
 Limit = Annotated[
     int,
     typer.Option(
-        "--limit", metavar="N", min=1, help="How many the table lists; CSV and JSON list all."
+        "--limit", metavar="N", min=1, help="How many rows the table has; CSV and JSON have all."
     ),
 ]
 
@@ -93,10 +110,16 @@ def deals(
     value_above: ValueAbove = None,
     click: ClickKind = None,
     found_by: FoundBy = None,
+    covered: Covered = None,
     limit: Limit = 20,
     order: Order = None,
     came_to: CameTo = None,
     fate: FateName = None,
+    decided_after: DecidedAfter = None,
+    sent_for: SentFor = None,
+    went_round: WentRound = None,
+    customers: OfCustomers = None,
+    came_in: CameIn = None,
     lead_from: LeadFrom = None,
     lead_to: LeadTo = None,
     reached_from: ReachedFrom = None,
@@ -104,56 +127,116 @@ def deals(
     where: Where = None,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
+    *,
+    timed: Timed = False,
+    with_click: WithClick = False,
+    late: Late = False,
 ) -> None:
-    """List conversions by how they stand, the longest ago first, and add them up by currency.
+    """List conversions by state, oldest first, and add them up.
 
-    What is not planned yet is worth what its deal is. By `--order score` open deals are listed
-    instead, those with the best chance of a sale first, with what moved it. By `--came-to` and what
-    stands below it, the deals behind a figure of a report are listed. In CSV and JSON times are in
+    With [rates] the sum is in the company's currency, each at the rate of its milestone's day;
+    without, each currency is added up separately.
+
+    A conversion that is not planned yet is worth what its deal is. `--order score` lists open deals
+    instead, best chance of a sale first, with the facts behind it. `--came-to` and the options
+    below it list the deals behind a figure of a report. In CSV and JSON times are in
     UTC.
     """
     settings = options.load(config)
-    of_conversions = (state, reason, code, rule, older_than, value_above, click, found_by)
+    of_conversions = (state, reason, code, rule, older_than, value_above, click, found_by, covered)
     is_narrowed = any(one is not None for one in of_conversions)
-    days = ((lead_from, lead_to), (reached_from, reached_to))
-    narrowing = Narrowing(came_to, fate, *days, tuple(where or ()))
+    narrowing = Narrowing(
+        came_to=came_to,
+        fate=fate,
+        lead=(lead_from, lead_to),
+        reached=(reached_from, reached_to),
+        where=tuple(where or ()),
+        timed=timed,
+        decided_after=decided_after,
+        sent_for=sent_for,
+        with_click=with_click,
+        went_round=went_round,
+        customers=customers,
+        late=late,
+        came_in=came_in,
+    )
     if narrowing.is_of_deals(is_narrowed=is_narrowed or bool(source or order)):
         deals_behind.require_alone(is_narrowed=is_narrowed or bool(source or order))
         deals_behind.show(settings, narrowing, limit=limit, as_of=as_of, form=form)
     elif order is not None:
-        scored_deals.require_alone(order, is_narrowed=is_narrowed)
+        scored_deals.require_alone(order, is_narrowed=is_narrowed or bool(where))
         scored_deals.show(settings, source=source, limit=limit, as_of=as_of, form=form)
     else:
-        from convsync.report.selecting import selection_of
-
-        asked = selection_of(
-            state=state,
-            reason=reason,
-            code=code,
-            rule=rule,
-            source=source,
-            click=click,
-            found_by=found_by,
+        words = {"state": state, "reason": reason, "code": code, "rule": rule, "source": source}
+        asked = selected(
+            settings,
+            {**words, "click": click, "found_by": found_by, "covered": covered},
+            reached=(reached_from, reached_to),
+            where=where or (),
         )
         asked = replace(
             asked,
             until=_before(options.instant(as_of, settings), older_than),
-            reached=deals_behind.period(settings, "--reached", reached_from, reached_to),
             value_above=amount(value_above, "--value-above"),
         )
         _show_conversions(settings, asked, limit, form)
 
 
+def selected(
+    settings: "Settings",
+    words: "Mapping[str, str | None]",
+    *,
+    reached: tuple[str | None, str | None],
+    where: "Sequence[str]",
+) -> "Selection":
+    """Return which conversions are meant; OperatorError for words that there are not."""
+    from convsync.report.selecting import narrowed, selection_of
+
+    asked = selection_of(**words)
+    days = deals_behind.period(settings, "--reached", *reached)
+    return narrowed(replace(asked, reached=days), where_of(settings, where))
+
+
 def _show_conversions(settings: "Settings", asked: "Selection", limit: int, form: Format) -> None:
     from convsync import opening
-    from convsync.report.selecting import require_known
+    from convsync.report.selecting import in_one_currency, require_known
 
     with options.ledger(settings) as database, database.reading() as connection:
         require_known(connection, settings.rules, settings.deals, asked)
-        if form is Format.TABLE:
-            _show_table(*_first_and_sum(connection, asked, limit), opening.company_zone(settings))
-        else:
+        if form is not Format.TABLE:
             _show_all(connection, asked, form)
+            return
+        found, added = _first_and_sum(connection, asked, limit)
+        exchange = _exchange_of(settings)
+        in_all = in_one_currency(connection, asked, added, exchange)
+    _show_table(found, in_all, opening.company_zone(settings))
+    if exchange.currency is None and len({one.currency for one in in_all} - {None}) > 1:
+        typer.echo("Each currency is added up by itself: the config has no [rates].")
+    for note in exchange.notes:
+        typer.echo(note)
+
+
+def _exchange_of(settings: "Settings") -> "Exchange":
+    """Return what sums are converted by; what reads rates is loaded only where there are some."""
+    from convsync.report.exchange import Exchange
+
+    if settings.rates is None:
+        return Exchange()
+    from convsync import wiring
+
+    return wiring.exchange_of(settings)
+
+
+def added_up(
+    settings: "Settings", connection: "Connection", asked: "Selection"
+) -> "tuple[Sequence[Sum], Sequence[str]]":
+    """Return what all conversions that are meant add up to, and what is to be said of the rates."""
+    from convsync.report.selecting import in_one_currency
+    from convsync.store import selection
+
+    exchange = _exchange_of(settings)
+    added = selection.added_up(connection, asked)
+    return in_one_currency(connection, asked, added, exchange), exchange.notes
 
 
 def _show_all(connection: "Connection", asked: "Selection", form: Format) -> None:

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 Send = Annotated[
     bool,
     typer.Option(
-        "--send", help="Send it to those whom alerts reach, if it is due and was not sent."
+        "--send", help="Send it to the receivers of alerts, if it is due and not yet sent."
     ),
 ]
 Again = Annotated[
-    bool, typer.Option("--again", help="With --send: whether or not it was sent, or is due.")
+    bool, typer.Option("--again", help="With --send: even if it was sent already, or is not due.")
 ]
 Form = Annotated[Format, typer.Option("--format", help="table (sentences) or json.")]
 
@@ -38,16 +38,16 @@ def digest(
 ) -> None:
     """Say in five sentences what the last week sold, changed and sent, and what is stuck or waits.
 
-    Weeks go from Monday to Sunday. With --send each goes out once, however often that is typed;
-    when it is due says [digest]. Exits 1 where it reached nobody.
+    Weeks go from Monday to Sunday. With --send each is sent once, however often you run this;
+    [digest] says when it is due. Exits 1 if it reached nobody.
     """
     from convsync import wiring
     from convsync.report.week import CalendarWeek
 
     if form is Format.CSV:
-        raise OperatorError("A digest is no table: --format is table or json.")
+        raise OperatorError("A digest has no CSV: --format is table or json.")
     if again and not send:
-        raise OperatorError("--again belongs to --send.")
+        raise OperatorError("--again needs --send.")
     settings = options.load(config)
     now = now_of(settings, as_of)
     week = CalendarWeek.last_before(now, wiring.company_zone(settings))

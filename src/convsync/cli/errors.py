@@ -34,9 +34,9 @@ _COLUMNS = (
 def errors(
     config: Config = DEFAULT_CONFIG, as_of: AsOf = None, form: FormatOption = Format.TABLE
 ) -> None:
-    """List by code what was refused, put off, blocked or not matched: since when, why, the fix.
+    """List by code what was rejected, deferred, blocked or unmatched: since when, why, the fix.
 
-    What is blocked by the account's set-up comes first. `by_day` is of the last thirty days.
+    What the account's set-up blocks comes first. `by_day` covers the last thirty days.
 
     Times are in the company's zone; as CSV and JSON they are in UTC.
     """

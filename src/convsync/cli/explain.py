@@ -35,7 +35,7 @@ _COLUMNS = (
 def explain(
     deal: DealIds, config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE
 ) -> None:
-    """Say for each milestone of a deal where it stands, why, and what to do about it.
+    """Say for each milestone of a deal what state it is in, why, and what to do about it.
 
     Times are in the company's zone; as CSV and JSON they are in UTC.
     """

@@ -6,9 +6,9 @@ _HALF = (
     "The days from the step before that half took at most, and nine in ten, of deals that reached"
     " both, without estimated times."
 )
-_GO_ON = (
-    "The share of the group's deals at a step that went on from it, and where it lies nine times in"
-    " ten; of those that have gone on, are lost, or stood there for longer than nine in ten took."
+_DECIDED = (
+    "The group's deals at the step that have gone on, are lost, or stood there for longer than nine"
+    " in ten took."
 )
 _EXPECTED = (
     "What will have come by the end of a month, as sales of the same group went on before, and"
@@ -26,14 +26,19 @@ FUNNEL: Words = (
     ("worth", "What the CRM says that they are worth."),
     ("sent", "What platforms were sent for reaching the step, over all rules that count it."),
 )
+CUSTOMERS: Words = (
+    ("returning", "Another deal of the same customer had been won when this one became a lead."),
+    ("won, share", "Those of the leads that are won by now, and where their share lies."),
+)
 COHORTS: Words = (
     ("leads", _LEADS),
     ("a milestone", "Leads that came to it by now, and their share of the cohort's leads."),
     ("nine in ten sure", "Where the share that came to the last step lies nine times in ten."),
-    ("expected", "What the unfinished cohort's leads will have come to in the end."),
+    ("unfinished", "Some of the leads may still be sold: what all will have come to in the end."),
 )
 SHORTFALLS: Words = (
-    ("go on", _GO_ON),
+    ("decided", _DECIDED),
+    ("go on", "The share of them that went on, and where it lies nine times in ten."),
     ("of the rest", "The same share of all other deals."),
     ("missing, costs about", "The deals that would have gone on besides, and what those bring."),
     ("take, the rest", "The days that the deal in the middle takes to go on."),

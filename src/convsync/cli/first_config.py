@@ -26,7 +26,9 @@ def clicks_kept(output: Path, *, force: bool) -> str:
         return ""
     text = output.read_text(encoding="utf-8")
     if clicks_alone(text) is None:
-        raise OperatorError(f"{output} already exists. Name another, or overwrite it with --force.")
+        raise OperatorError(
+            f"{output} already exists. Name another file, or overwrite it with --force."
+        )
     return text
 
 

@@ -13,7 +13,7 @@ from convsync.errors import OperatorError
 from convsync.plain_text import several
 
 if TYPE_CHECKING:
-    from convsync.forgetting import Whom
+    from convsync.privacy.forgetting import Whom
     from convsync.store.erasing import FoundPeople
 
 Deals = Annotated[
@@ -24,7 +24,7 @@ FromStdin = Annotated[
     bool,
     typer.Option(
         "--email-stdin",
-        help="Whoever has an e-mail address that is typed or piped in, one a line; an argument"
+        help="Whoever has an e-mail address typed or piped in, one per line; an argument"
         " would stay in the shell's history.",
     ),
 ]
@@ -42,10 +42,12 @@ def forget(
 ) -> None:
     """Erase a person for good. Order IDs and amounts stay, and so does what Google counts."""
     from convsync import pipeline
-    from convsync.forgetting import Whom
+    from convsync.privacy.forgetting import Whom
 
     if not deal and not email_stdin:
-        raise OperatorError("Whom? Name a deal by --deal ID, or an address by --email-stdin.")
+        raise OperatorError(
+            "Whom? Name a deal with --deal ID, or give an address with --email-stdin."
+        )
     digests = addresses.digests_from_stdin() if email_stdin else frozenset[bytes]()
     whom = Whom(deal_ids=frozenset(deal or ()), digests=digests)
     with (

@@ -14,18 +14,21 @@ from convsync.cli import (
     figure_words,
     report_campaigns,
     report_funnel,
+    report_returning,
     report_shortfalls,
     report_trend,
 )
 from convsync.cli.output import days_of
 from convsync.cli.report_revenue import (
+    MONTH,
     VALUE_TABLE,
     cohort_line,
     cohort_table,
     notes_of,
     value_line,
 )
-from convsync.report.leads_to import Days, DealsBehind
+from convsync.report.leads_to import ALL_SO_FAR, Behind, ConversionsBehind, Days, DealsBehind
+from convsync.report.narrowing import GROUPINGS, Condition, Conditions
 from convsync.report.page import Chart, Section
 
 if TYPE_CHECKING:
@@ -62,22 +65,20 @@ def rates(exchange: "Exchange") -> Iterator[Section]:
 
 
 def funnel(
-    cohort: "Cohort | None",
-    standings: "Sequence[Standing]",
-    days: Days,
-    where: Mapping[str, str] | None = None,
+    cohort: "Cohort | None", standings: "Sequence[Standing]", days: Days, where: Conditions = ()
 ) -> Section:
-    """Return the funnel of a period's leads, of those alone that have what `where` names."""
+    """Return the funnel of a period's leads, of those alone that meet all conditions."""
     if cohort is None:
         return Section(heading="Funnel", notes=["No deal became a lead in this period."])
     owners = {one.agreement.milestone: one.agreement.owner for one in standings}
     columns = [name for name in report_funnel.STEPS if name]
-    lines, behind, before = [_leads_line(cohort)], [_stopped(LEAD, days, where)], cohort.leads
+    lines, before = [_leads_line(cohort)], cohort.leads
+    behind = [_stopped(DealsBehind(came_to=LEAD, lead=days, where=where))]
     for step in cohort.steps:
         line = report_funnel.step_line(step, before, cohort.leads)
         owner = owners.get(step.milestone)
         lines.append(line | {"step": f"{step.milestone} ({owner})" if owner else step.milestone})
-        behind.append(_stopped(step.milestone, days, where))
+        behind.append(_of_step(DealsBehind(came_to=step.milestone, lead=days, where=where)))
         before = step.came
     bars = [("leads", float(cohort.leads))]
     return Section(
@@ -90,19 +91,26 @@ def funnel(
             title="Deals that came to each step",
             bars=[*bars, *((step.milestone, float(step.came)) for step in cohort.steps)],
         ),
-        notes=[*report_funnel.around(cohort)],
+        notes=[*report_funnel.unfinished(cohort)],
         definitions=figure_words.FUNNEL,
     )
 
 
-def _stopped(step: str, days: Days, where: Mapping[str, str] | None) -> Mapping[str, DealsBehind]:
+def _stopped(came: DealsBehind) -> dict[str, DealsBehind]:
     """Return the deals that came to a step, and those of them that stopped there."""
-    came = DealsBehind(came_to=step, lead=days, where=where or {})
     return {
         "deals": came,
         "stand here": replace(came, fate="open"),
         "lost here": replace(came, fate="lost"),
     }
+
+
+def _of_step(came: DealsBehind) -> dict[str, DealsBehind]:
+    timed = replace(came, timed=True)
+    sent = replace(came, came_to=LEAD, sent_for=came.came_to)
+    shares = dict.fromkeys(("of before", "of leads", "worth"), came)
+    times = dict.fromkeys(("half within", "nine in ten"), timed)
+    return {**_stopped(came), **shares, **times, "sent": sent}
 
 
 def _leads_line(cohort: "Cohort") -> dict[str, str]:
@@ -114,13 +122,59 @@ def _leads_line(cohort: "Cohort") -> dict[str, str]:
     }
 
 
-def months(cohorts: "Sequence[Cohort]") -> Section:
+def loops(cohort: "Cohort", days: Days, where: Conditions = ()) -> Iterator[Section]:
+    """Yield the deals that went round, where there are any."""
+    if cohort.loops:
+        yield Section(
+            heading="Deals that went round",
+            columns=("deals that", "deals"),
+            rows=[[loop.value, f"{deals:,}"] for loop, deals in cohort.loops.items()],
+            numbers=frozenset({"deals"}),
+            behind=[
+                {
+                    "deals": DealsBehind(
+                        came_to=LEAD, lead=days, where=where, went_round=loop.name.lower()
+                    )
+                }
+                for loop in cohort.loops
+            ],
+            level=3,
+        )
+
+
+def customers(cohort: "Cohort", days: Days, where: Conditions = ()) -> Section:
+    """Return new and returning customers, and how many buy again."""
+    if cohort.customers is None:
+        return Section(heading="Customers", notes=[report_returning.NOT_KNOWN], level=3)
+    lines = [*report_returning.lines(cohort.name, cohort.customers)]
+    columns = report_returning.COLUMNS
+    whose = [
+        DealsBehind(came_to=LEAD, lead=days, where=where, customers=line["customers"])
+        for line in lines
+    ]
+    return Section(
+        heading="Customers",
+        columns=columns,
+        rows=_rows(lines, columns),
+        numbers=frozenset(columns[1:]),
+        behind=[
+            {"leads": one, **dict.fromkeys(("won", "share", "worth"), replace(one, came_to=WON))}
+            for one in whose
+        ],
+        notes=[f"{report_returning.retention(cohort.name, cohort.customers)}."]
+        if cohort.customers.first_sales
+        else [],
+        definitions=figure_words.CUSTOMERS,
+        level=3,
+    )
+
+
+def months(found: "Sequence[Cohort]", days: Days, where: Conditions = ()) -> Section:
     """Return the funnel's cohorts by month."""
-    steps = [step.milestone for step in cohorts[0].steps]
+    steps = [step.milestone for step in found[0].steps]
     columns = ["month of the lead", "leads", *steps]
     rows = [
-        [_marked(one), f"{one.leads:,}", *(f"{step.came:,}" for step in one.steps)]
-        for one in cohorts
+        [_marked(one), f"{one.leads:,}", *(f"{step.came:,}" for step in one.steps)] for one in found
     ]
     last = steps[-1] if steps else "leads"
     return Section(
@@ -128,49 +182,61 @@ def months(cohorts: "Sequence[Cohort]") -> Section:
         columns=columns,
         rows=rows,
         numbers=frozenset(columns[1:]),
-        behind=[{"leads": _leads(_days_of(one.name))} for one in cohorts],
-        chart=Chart(title=_SHARE.format(last), bars=_shares(cohorts)),
+        behind=[_to_each_step(_of_cohort("month", one.name, days, where), steps) for one in found],
+        chart=Chart(title=_SHARE.format(last), bars=_shares(found)),
         notes=["* has open deals that are younger than nine in ten sales were: it is unfinished."],
         level=3,
     )
 
 
-def cohorts(
-    found: "Sequence[Cohort]", by: str, days: Days, where: Mapping[str, str] | None = None
-) -> Section:
+def cohorts(found: "Sequence[Cohort]", by: str, days: Days, where: Conditions = ()) -> Section:
     """Return the funnel's cohorts of one grouping, as the command prints them."""
     columns = report_funnel.cohort_table(found)
     lines = [*report_funnel.cohort_lines(found)]
-    last = found[0].steps[-1].milestone if found[0].steps else "leads"
+    steps = [step.milestone for step in found[0].steps]
+    last = steps[-1] if steps else "leads"
     return Section(
-        heading=f"By {by}",
+        heading=f"By {by.replace('_', ' ')}",
         columns=columns,
         rows=_rows(lines, columns),
         numbers=frozenset(columns[1:]),
-        behind=[{"leads": _of_cohort(by, one.name, days, where or {})} for one in found],
+        behind=[_behind_cohort(_of_cohort(by, one.name, days, where), steps) for one in found],
         chart=Chart(title=_SHARE.format(last), bars=_shares(found)),
         definitions=figure_words.COHORTS,
     )
 
 
-def _of_cohort(by: str, name: str, days: Days, where: Mapping[str, str]) -> DealsBehind:
+def _behind_cohort(leads: DealsBehind, steps: Sequence[str]) -> Mapping[str, DealsBehind]:
+    behind = _to_each_step(leads, steps)
+    if steps:
+        last = replace(leads, came_to=steps[-1])
+        behind |= {f"half {steps[-1]} within": last, "worth": last}
+    return behind
+
+
+def _to_each_step(leads: DealsBehind, steps: Sequence[str]) -> dict[str, DealsBehind]:
+    return {"leads": leads, **{step: replace(leads, came_to=step) for step in steps}}
+
+
+def _of_cohort(by: str, name: str, days: Days, where: Conditions) -> DealsBehind:
     match by:
         case "week":
-            monday = date.fromisocalendar(int(name[:4]), int(name[-2:]), 1)
-            days = _within((monday, monday + timedelta(days=6)), days)
+            days = days_of_week(name, days)
         case "month":
             days = _within(_days_of(name), days)
         case _:
-            where = {**where, by: name}
+            where = (*where, Condition(by, name))
     return DealsBehind(came_to=LEAD, lead=days, where=where)
+
+
+def days_of_week(name: str, days: Days) -> Days:
+    """Return which of some days are in a week such as 2026-W10."""
+    monday = date.fromisocalendar(int(name[:4]), int(name[-2:]), 1)
+    return _within((monday, monday + timedelta(days=6)), days)
 
 
 def _within(some: Days, days: Days) -> Days:
     return max(some[0], days[0]), min(some[1], days[1])
-
-
-def _leads(days: Days) -> DealsBehind:
-    return DealsBehind(came_to=LEAD, lead=days)
 
 
 def _shares(found: "Sequence[Cohort]") -> list[tuple[str, float]]:
@@ -181,7 +247,7 @@ def _marked(cohort: "Cohort") -> str:
     return f"{cohort.name}{'*' if cohort.is_unfinished else ''}"
 
 
-def shortfalls(found: "Sequence[Shortfall]", days: Days) -> Section:
+def shortfalls(found: "Sequence[Shortfall]", days: Days, where: Conditions = ()) -> Section:
     """Return where the funnel falls short, dearest first."""
     columns = report_shortfalls.TABLE
     lines = [report_shortfalls.line_of(one) for one in found]
@@ -190,32 +256,45 @@ def shortfalls(found: "Sequence[Shortfall]", days: Days) -> Section:
         for one in found
         if one.cost is not None
     ]
+    currencies = {one.currency for one in found if one.cost is not None}
+    unit = f", in {currencies.pop()}" if len(currencies) == 1 else ""
     chance = "No group differs from the rest by more than chance would explain."
     return Section(
         heading="Where we fall short",
         columns=columns if found else (),
         rows=_rows(lines, columns),
         numbers=frozenset(columns[2:]),
-        behind=[
-            {"deals of": DealsBehind(came_to=one.step, lead=days, where={one.group_by: one.group})}
-            for one in found
-        ],
-        chart=Chart(title="What it costs, about", bars=costs),
+        behind=[_behind_shortfall(one, days, where) for one in found],
+        chart=Chart(title=f"What it costs, about{unit}", bars=costs),
         notes=[] if found else [chance],
         definitions=figure_words.SHORTFALLS,
     )
 
 
-def campaigns(found: "Campaigns", days: Days) -> Section:
+def _behind_shortfall(one: "Shortfall", days: Days, where: Conditions) -> Mapping[str, DealsBehind]:
+    group = Condition(one.group_by, one.group)
+    theirs = DealsBehind(came_to=one.step, lead=days, where=(*where, group))
+    went_on = replace(theirs, came_to=one.next_step)
+    rest = replace(went_on, where=(*where, group._replace(is_not=True)))
+    return {
+        "decided": replace(theirs, decided_after=one.ripe),
+        "go on": went_on,
+        "take": went_on,
+        "of the rest": rest,
+        "the rest": rest,
+    }
+
+
+def campaigns(found: "Campaigns", days: Days, where: Conditions = ()) -> Section:
     """Return what each campaign cost and brought."""
     columns = report_campaigns.table_of(found)
     lines = [report_campaigns.line_of(found, one) for one in found.lines]
     return Section(
-        heading="Campaigns",
+        heading="Campaigns" if found.by == "campaign" else f"By {found.by.replace('_', ' ')}",
         columns=columns,
         rows=_rows(lines, columns),
         numbers=frozenset(columns[1:]),
-        behind=[_behind_line(found, one, days) for one in found.lines],
+        behind=[_behind_line(found, one, days, where) for one in found.lines],
         chart=Chart(
             title="Sales of these leads", bars=[(one.name, float(one.sold)) for one in found.lines]
         ),
@@ -224,78 +303,108 @@ def campaigns(found: "Campaigns", days: Days) -> Section:
     )
 
 
-def _behind_line(found: "Campaigns", one: "Line", days: Days) -> Mapping[str, DealsBehind]:
-    """Return the leads of a line, and those that came to each step."""
-    began_with = {found.by: "/".join(one.key) if one.key else ""}
-    return {
-        name: DealsBehind(came_to=step, lead=days, where=began_with)
-        for name, step in (("leads", LEAD), *zip(found.steps, found.steps, strict=True))
-    }
+def _behind_line(
+    found: "Campaigns", one: "Line", days: Days, where: Conditions
+) -> Mapping[str, DealsBehind]:
+    """Return the leads of a line, those that came to each step, and those that are sold."""
+    began = Condition(found.by, "/".join(one.key) if one.key else "")
+    leads = DealsBehind(came_to=LEAD, lead=days, where=(*where, began))
+    behind = _to_each_step(leads, found.steps) | {"a lead": leads}
+    if found.steps:
+        sold = replace(leads, came_to=found.steps[-1], fate="won")
+        behind |= dict.fromkeys(("sold", "a sale", "value", "return"), sold)
+        behind["at sale date"] = replace(sold, lead=None, reached=days)
+    return behind
 
 
-def trend(weeks: "Sequence[Week]") -> Section:
-    """Return the weeks, beside those before them."""
+def trend(weeks: "Sequence[Week]", days: Days, last: str, where: Conditions = ()) -> Section:
+    """Return the weeks, beside those before them; a sale is a deal that came to the last step."""
     columns = report_trend.TABLE
     return Section(
         heading="Week by week",
         columns=columns,
         rows=_rows([*report_trend.lines_of(weeks)], columns),
         numbers=frozenset(columns[1:-1]),
-        behind=[_behind_week(week) for week in weeks],
+        behind=[_behind_week(week, days, last, where) for week in weeks],
         chart=Chart(
-            title="Leads", bars=[(f"{week.monday:%Y-%m-%d}", float(week.leads)) for week in weeks]
+            title="Leads by week, each from its Monday",
+            bars=[(f"{week.monday:%Y-%m-%d}", float(week.leads)) for week in weeks],
         ),
         notes=["* Chance alone is an unlikely cause."],
         definitions=figure_words.TREND,
     )
 
 
-def _behind_week(week: "Week") -> Mapping[str, DealsBehind]:
-    days = week.monday, week.monday + timedelta(days=6)
-    return {"leads": _leads(days), "sales": DealsBehind(came_to=WON, reached=days)}
+def _behind_week(week: "Week", days: Days, last: str, where: Conditions) -> Mapping[str, Behind]:
+    within = _within((week.monday, week.monday + timedelta(days=6)), days)
+    sales = DealsBehind(came_to=last, fate="won", reached=within, where=where)
+    behind: dict[str, Behind] = {
+        "leads": DealsBehind(came_to=LEAD, lead=within, where=where),
+        "sales": sales,
+        "value": sales,
+        "ROI": replace(sales, with_click=True),
+    }
+    if not any(one.name in GROUPINGS for one in where):
+        behind["sent"] = ConversionsBehind(state="sent", reached=within, where=where)
+    return behind
 
 
-def revenue(found: "Revenue", by_segment: "Mapping[str, Revenue]") -> Iterator[Section]:
+def revenue(
+    found: "Revenue", by_segment: "Mapping[str, Revenue]", days: Days, where: Conditions = ()
+) -> Iterator[Section]:
     """Yield what sales brought, by cohort, and what one brings by segment."""
     if not found.cohorts:
         yield Section(heading="Revenue", notes=["There was no sale in this period."])
         return
     columns = cohort_table(found)
+    currencies = {one.currency for one in found.cohorts}
+    unit = f", in {currencies.pop()}" if len(currencies) == 1 and None not in currencies else ""
     yield Section(
         heading="Revenue",
         columns=columns,
         rows=_rows([cohort_line(one) for one in found.cohorts], columns),
         numbers=frozenset(columns[1:]),
-        behind=[
-            {"sales": DealsBehind(came_to=WON, reached=_days_of(str(one.month)))}
-            for one in found.cohorts
-        ],
+        behind=[_behind_sales(str(one.month), columns, days, where) for one in found.cohorts],
         chart=Chart(
-            title="What has come in, by the month of the win",
+            title=f"What has come in, by the month of the win{unit}",
             bars=[(str(one.month), float(one.so_far)) for one in found.cohorts],
         ),
         notes=[*notes_of(found)],
         definitions=figure_words.REVENUE,
     )
     for name, report in {"": found, **by_segment}.items():
-        yield _values(name, report)
+        yield _values(name, report, days, where)
 
 
-def _values(name: str, report: "Revenue") -> Section:
+def _behind_sales(
+    month: str, columns: Sequence[str], days: Days, where: Conditions
+) -> Mapping[str, DealsBehind]:
+    sales = DealsBehind(came_to=WON, reached=_within(_days_of(month), days), where=where)
+    by_month = {
+        name: replace(sales, came_in=int(name.removeprefix(MONTH)))
+        for name in columns
+        if name.startswith(MONTH)
+    }
+    return {"sales": sales, "so far": replace(sales, came_in=ALL_SO_FAR), **by_month}
+
+
+def _values(name: str, report: "Revenue", days: Days, where: Conditions) -> Section:
     bars = [
         (one.group or "all", one.after[max(one.after)].expected)
         for one in report.values
         if one.after
     ]
+    behind = []
+    for one in report.values:
+        of_group = (*where, Condition(name, one.group)) if name else where
+        sales = DealsBehind(came_to=WON, reached=days, where=of_group)
+        behind.append({"sales": sales, "so far": replace(sales, came_in=ALL_SO_FAR)})
     return Section(
         heading=f"What a sale brings, by {name}" if name else "What a sale brings",
         columns=VALUE_TABLE,
         rows=_rows([value_line(one) for one in report.values], VALUE_TABLE),
         numbers=frozenset(VALUE_TABLE[1:]),
-        behind=[
-            {"sales": DealsBehind(came_to=WON, where={name: one.group} if name else {})}
-            for one in report.values
-        ],
+        behind=behind,
         chart=Chart(title="On average, after the longest time that is known", bars=bars),
         level=3,
     )

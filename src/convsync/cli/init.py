@@ -11,7 +11,7 @@ from convsync.cli import first_config, init_table
 from convsync.cli.asking import Set, answers_of, asked
 from convsync.cli.options import DEFAULT_CONFIG
 from convsync.errors import OperatorError
-from convsync.guides import located
+from convsync.process.guides import located
 
 if TYPE_CHECKING:
     from convsync.extract.proposal import Proposal
@@ -30,7 +30,7 @@ Overwrite = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
 Kind = Annotated[
     str | None,
     typer.Option(
-        "--kind", metavar="KIND", help="csv or sql: deals from a file or a database instead."
+        "--kind", metavar="KIND", help="csv or sql: read deals from a file or a database instead."
     ),
 ]
 Where = Annotated[
@@ -56,9 +56,9 @@ def init(
 ) -> None:
     """Ask which CRM, read its stages and fields, and write a commented configuration.
 
-    With --kind, the same from the header and rows of an export, or of a table or query. A log of
-    clicks is added to the file there is, or begins one that the next `init` adds the deals to.
-    Secrets are asked for and used once; they are not written. Set them as variables afterwards.
+    With --kind, read the header and rows of an export, or a table or query instead. A click log
+    is added to the existing file, or starts one to which the next `init` adds the deals.
+    Secrets are asked for and used once, but not written. Set them as variables afterwards.
     """
     from convsync.extract.mapping import CrmMapping
     from convsync.extract.proposal import propose

@@ -10,7 +10,7 @@ import typer
 
 from convsync.cli import first_config
 from convsync.errors import OperatorError
-from convsync.guides import located
+from convsync.process.guides import located
 
 if TYPE_CHECKING:
     from convsync.wiring.proposed import Proposed
@@ -84,7 +84,7 @@ def _named_apart(proposed: "Proposed", output: Path) -> "Proposed":
     there = written_tables(output).get("clicks", {})
     for name, table in there.items():
         if all(table.get(key) == proposed.table.get(key) for key in ("path", "url", "query")):
-            raise OperatorError(f"{output} has this log of clicks as [clicks.{name}] already.")
+            raise OperatorError(f"{output} already has this click log as [clicks.{name}].")
     first, _, own = proposed.place.partition(".")
     names = (own, *(f"{own}_{number}" for number in range(2, len(there) + 2)))
     free = next(name for name in names if name not in there)

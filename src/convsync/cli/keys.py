@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from convsync.store.database import Connection
 
 app = typer.Typer(
-    help="Keys that too many deals or clicks share, and those allowed nevertheless.",
+    help="Keys that too many deals or clicks share, and keys that are allowed all the same.",
     no_args_is_help=True,
 )
 _COLUMNS = ("key", "kind", "shared_by", "example", "allowed_by", "allowed_at")
 
 Key = Annotated[
     str,
-    typer.Argument(metavar="KEY", help="As `list` names it, key:…, or the e-mail or phone itself."),
+    typer.Argument(metavar="KEY", help="As shown by `list`, key:…, or the e-mail or phone itself."),
 ]
 
 
 @app.command("list")
 def list_keys(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -> None:
-    """List the keys that join nobody, and those that somebody has allowed.
+    """List the keys that too many records share to link them, and those that are allowed.
 
-    What is allowed joins from the next run on, and is listed as shared until then.
+    An allowed key links records from the next run on, and is listed as shared until then.
     """
     with (
         options.ledger(options.load(config)) as database,
@@ -39,10 +39,11 @@ def list_keys(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE
 
 @app.command("allow")
 def allow(key: Key, config: Config = DEFAULT_CONFIG, as_of: AsOf = None, by: By = None) -> None:
-    """Let a key join deals and clicks from the next run on, however many have it."""
-    from convsync import allowing, wiring
+    """Let a key link deals and clicks from the next run on, however many have it."""
+    from convsync import wiring
     from convsync.clock import system_clock
-    from convsync.whoami import os_user
+    from convsync.decisions import allowing
+    from convsync.decisions.whoami import os_user
 
     settings = options.load(config)
     with options.ledger(settings) as database:
@@ -58,10 +59,11 @@ def allow(key: Key, config: Config = DEFAULT_CONFIG, as_of: AsOf = None, by: By 
 
 @app.command("disallow")
 def disallow(key: Key, config: Config = DEFAULT_CONFIG, as_of: AsOf = None, by: By = None) -> None:
-    """Take back what `allow` has allowed, from the next run on."""
-    from convsync import allowing, wiring
+    """Undo `allow`, from the next run on."""
+    from convsync import wiring
     from convsync.clock import system_clock
-    from convsync.whoami import os_user
+    from convsync.decisions import allowing
+    from convsync.decisions.whoami import os_user
 
     settings = options.load(config)
     with options.ledger(settings) as database:
@@ -76,7 +78,7 @@ def disallow(key: Key, config: Config = DEFAULT_CONFIG, as_of: AsOf = None, by: 
 
 
 def _rows(connection: "Connection") -> list[dict[str, Any]]:
-    from convsync.allowing import shared_by
+    from convsync.decisions.allowing import shared_by
     from convsync.model.key import kind_of
     from convsync.report import nobody
     from convsync.store import allowed_keys

@@ -8,21 +8,24 @@ import typer
 Host = Annotated[
     str,
     typer.Option(
-        "--host", metavar="ADDRESS", help="Where to listen; other than here needs TLS or a proxy."
+        "--host",
+        metavar="ADDRESS",
+        help="Where to listen; other than on this machine it needs TLS or a proxy.",
     ),
 ]
-Port = Annotated[int, typer.Option("--port", metavar="PORT", help="Port; 0: any free one.")]
+Port = Annotated[int, typer.Option("--port", metavar="PORT", help="The port; 0 for any free one.")]
 Proxy = Annotated[
     str | None,
     typer.Option(
         "--proxy",
         metavar="ADDRESS",
-        help="A proxy there ends TLS and says whom it forwards for (X-Forwarded-For).",
+        help="A proxy at this address terminates TLS and sends X-Forwarded-For.",
     ),
 ]
 Certificate = Annotated[
-    Path | None, typer.Option("--certificate", metavar="FILE", help="TLS: the chain, as PEM.")
+    Path | None,
+    typer.Option("--certificate", metavar="FILE", help="The TLS certificate chain, as PEM."),
 ]
 CertificateKey = Annotated[
-    Path | None, typer.Option("--certificate-key", metavar="FILE", help="TLS: its key, as PEM.")
+    Path | None, typer.Option("--certificate-key", metavar="FILE", help="The TLS key, as PEM.")
 ]

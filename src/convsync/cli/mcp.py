@@ -47,7 +47,7 @@ class ReportName(StrEnum):
 
 AsOf = Annotated[
     str | None,
-    typer.Option("--as-of", metavar="WHEN", help="Take this instant for now in every answer."),
+    typer.Option("--as-of", metavar="WHEN", help="Use this instant as now in every answer."),
 ]
 
 
@@ -130,7 +130,7 @@ def _add_questions(server: "MCPServer", commands: Commands) -> None:
 
     @reads
     def explain(deal: str) -> str:
-        """Say for each milestone of a deal where it stands, why, and what to do about it."""
+        """Say for each milestone of a deal what state it is in, why, and what to do about it."""
         return commands.answer("explain", about=deal)
 
     @reads
@@ -153,7 +153,7 @@ def _add_overviews(server: "MCPServer", commands: Commands) -> None:
 
     @reads
     def status() -> str:
-        """Show the account of every deal, what is in flight or unreadable, and recent runs."""
+        """Show the account of every deal, what is in flight or unreadable, and the recent runs."""
         return commands.answer("status", takes_as_of=True)
 
     @reads
@@ -177,7 +177,11 @@ def _add_overviews(server: "MCPServer", commands: Commands) -> None:
         by: str | None = None,
         from_day: str | None = None,
         to_day: str | None = None,
+        where: str | None = None,
     ) -> str:
-        """Show a report, by days such as 2026-03-01, grouped by what it can be grouped by."""
-        chosen = {"by": by, "from": from_day, "to": to_day}
+        """Show a report, by days such as 2026-03-01, grouped by what it can be grouped by.
+
+        `where` leaves only deals of a segment, a source or a campaign, as in region=north.
+        """
+        chosen = {"by": by, "from": from_day, "to": to_day, "where": where}
         return commands.answer("report", name.value, chosen=chosen, takes_as_of=True)

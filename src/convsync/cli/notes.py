@@ -8,8 +8,8 @@ from typer.core import TyperGroup
 
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, By, Config, Format, FormatOption
+from convsync.decisions.whoami import os_user
 from convsync.errors import OperatorError
-from convsync.whoami import os_user
 
 _COMMANDS = frozenset({"list", "remove"})
 """No notes: whoever writes an option before them means the command."""
@@ -27,20 +27,20 @@ class _NotesFirst(TyperGroup):
 
 app = typer.Typer(
     cls=_NotesFirst,
-    help="What happened on a day, beside the trend's figures.",
+    help="Notes on what happened on a day, shown beside the trend.",
     no_args_is_help=True,
 )
 
 Text = Annotated[str, typer.Argument(metavar="TEXT", help="What happened, in a few words.")]
 On = Annotated[
-    str | None, typer.Option("--on", metavar="DAY", help="The day it is of; else today.")
+    str | None, typer.Option("--on", metavar="DAY", help="The day it happened; by default today.")
 ]
 Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The note's number, as listed.")]
 
 
 @app.command("add")
 def add(text: Text, config: Config = DEFAULT_CONFIG, on_day: On = None, by: By = None) -> None:
-    """Note what happened: `convsync note "new landing page"` does the same."""
+    """Record what happened: `convsync note "new landing page"` does the same."""
     from convsync.clock import system_clock
     from convsync.opening import company_zone
     from convsync.store import notes
@@ -58,12 +58,12 @@ def add(text: Text, config: Config = DEFAULT_CONFIG, on_day: On = None, by: By =
         database.transaction("note") as connection,
     ):
         number = notes.add(connection, day, text.strip(), by or os_user(), now=now)
-    typer.echo(f"Noted as number {number}, of {day}.")
+    typer.echo(f"Noted as number {number}, for {day}.")
 
 
 @app.command("list")
 def list_(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -> None:
-    """List what was noted, the oldest day first."""
+    """List all notes, oldest day first."""
     from convsync.store import notes
 
     with (
@@ -76,7 +76,7 @@ def list_(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) ->
 
 @app.command("remove")
 def remove(number: Number, config: Config = DEFAULT_CONFIG) -> None:
-    """Remove a note."""
+    """Delete a note."""
     from convsync.store import notes
 
     with (
@@ -85,6 +85,6 @@ def remove(number: Number, config: Config = DEFAULT_CONFIG) -> None:
     ):
         if not notes.remove(connection, number):
             raise OperatorError(
-                f"There is no note {number}. `convsync note list` has their numbers."
+                f"There is no note {number}. `convsync note list` shows their numbers."
             )
-    typer.echo(f"Note {number} is removed.")
+    typer.echo(f"Note {number} was removed.")

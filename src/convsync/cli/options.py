@@ -42,7 +42,7 @@ AsOf = Annotated[
     typer.Option(
         "--as-of",
         metavar="WHEN",
-        help="Take this instant for now, e.g. 2026-03-01T02:00+01:00; without an offset it is in "
+        help="Use this instant as now, e.g. 2026-03-01T02:00+01:00; without an offset it is in "
         "the company's time zone.",
     ),
 ]
@@ -50,7 +50,7 @@ Force = Annotated[bool, typer.Option("--force", help="Send even an unusual plan.
 By = Annotated[
     str | None,
     typer.Option(
-        "--by", metavar="NAME", help="Who answers for it, for the audit log; else the user."
+        "--by", metavar="NAME", help="Who is responsible, for the audit log; by default the user."
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Plan only; write and send nothing.")]
@@ -103,7 +103,7 @@ def day(text: str, option: str) -> date:
 def require_order(first: date, last: date) -> None:
     """Raise OperatorError where the day of --to lies before that of --from."""
     if last < first:
-        raise OperatorError(f"--to {last} lies before --from {first}.")
+        raise OperatorError(f"--to {last} is before --from {first}.")
 
 
 def days(settings: "Settings", from_day: str, to_day: str) -> "Period":
@@ -132,4 +132,4 @@ def span(option: str, text: str) -> timedelta:
 def _require_sensible(year: int, option: str, text: str) -> None:
     """Raise OperatorError for a year in which nobody clicked, or will."""
     if not 2000 <= year < 2100:
-        raise OperatorError(f"{option} {text} lies outside the years 2000 to 2099.")
+        raise OperatorError(f"{option} {text} is outside the years 2000 to 2099.")

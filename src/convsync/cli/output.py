@@ -21,7 +21,7 @@ from convsync.report.listing_cells import cell_of, text_of
 
 if TYPE_CHECKING:
     from convsync.report.closing import Closing
-    from convsync.services import Report
+    from convsync.running.services import Report
     from convsync.store.account import Sums
     from convsync.store.retired import Retired
 
@@ -179,7 +179,7 @@ def show_closing(closing: "Closing", form: Format) -> None:
 
 def report_as_json(report: "Report", closing: "Closing | None") -> dict[str, Any]:
     """Return what a run did, and how it ended, for `--format json`; a preview has no end."""
-    from convsync.conclusion import summary_of
+    from convsync.running.conclusion import summary_of
 
     return {
         "run": report.run_id,

@@ -3,7 +3,7 @@
 A page that is asked nothing is of the days that its command is of without options.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from convsync import wiring
 from convsync.cli import (
     coverage_asked,
     coverage_page,
+    deals_behind,
     html_sections,
     page_values,
     report_campaigns,
@@ -22,14 +23,13 @@ from convsync.cli import (
 )
 from convsync.cli.report_answers import Answers
 from convsync.errors import OperatorError
-from convsync.model.period import Period
-from convsync.report.campaigns import GROUPINGS
-from convsync.report.fields import fields_of
 from convsync.report.leads_to import Days
+from convsync.report.narrowing import GROUPINGS, Conditions
 from convsync.report.page import Section
 from convsync.settings import Settings
 from convsync.store.database import Database
 from convsync.web.figures import Asked, Field, Figures
+from convsync.web.narrowed import condition_of, segment_fields
 
 _DAYS = (
     Field(name="since", label="From", kind="date"),
@@ -61,21 +61,23 @@ class _Pages:
     settings: Settings
 
     def funnel(self) -> Figures:
-        """Return the page of the funnel, whole or by cohorts, of all leads or of a segment's."""
+        """Return the page of the funnel, whole or by cohorts."""
         segments = ["source", *sorted(report_days.segments_of(self.settings))]
 
         def sections(answers: Answers, asked: Asked) -> Sequence[Section]:
-            where, by = _where(asked, segments), asked["by"] or None
-            (whole, *_) = [*answers.funnel(where=where), None]
-            shown = [html_sections.funnel(whole, answers.standings(), answers.days, where)]
-            if by is not None and (found := answers.funnel(by, where)):
-                shown.append(html_sections.cohorts(found, by, answers.days, where))
+            of, by = (answers.days, answers.where), asked["by"] or None
+            (whole, *_) = [*answers.funnel(), None]
+            shown = [html_sections.funnel(whole, answers.standings(), *of)]
+            if by is not None and (found := answers.funnel(by)):
+                shown.append(html_sections.cohorts(found, by, *of))
+            if whole is not None:
+                shown += [*html_sections.loops(whole, *of), html_sections.customers(whole, *of)]
             return shown
 
         return self._page(
             path="/funnel",
             title="Funnel",
-            fields=(_by(["week", "month", *segments]), *_segment(segments)),
+            fields=(_by(["week", "month", *segments]),),
             most=report_funnel.DAYS,
             words="Deals that became leads from {} to {}",
             sections_of=sections,
@@ -85,7 +87,7 @@ class _Pages:
         """Return the page of where the funnel falls short."""
 
         def sections(answers: Answers, _: Asked) -> Sequence[Section]:
-            return [html_sections.shortfalls(answers.shortfalls(), answers.days)]
+            return [html_sections.shortfalls(answers.shortfalls(), answers.days, answers.where)]
 
         return self._page(
             path="/shortfalls",
@@ -102,7 +104,7 @@ class _Pages:
         def sections(answers: Answers, asked: Asked) -> Sequence[Section]:
             report_days.require_group(asked["by"] or None, GROUPINGS)
             found = answers.campaigns(asked["by"] or "campaign")
-            return [html_sections.campaigns(found, answers.days)]
+            return [html_sections.campaigns(found, answers.days, answers.where)]
 
         return self._page(
             path="/campaigns",
@@ -121,9 +123,10 @@ class _Pages:
             by, rule = asked["by"] or None, asked["rule"] or None
             report_days.require_group(by, groups)
             found = {one: answers.coverage(one, rule) for one in dict.fromkeys([None, by])}
-            period = Period.of_days(*answers.days, wiring.company_zone(self.settings))
-            fields = fields_of(answers.database, period)
-            return [*coverage_page.of_rules(found, answers.days), *coverage_page.of_fields(fields)]
+            return [
+                *coverage_page.of_rules(found, answers.days, answers.where),
+                *coverage_page.of_fields(answers.fields()),
+            ]
 
         rules = Field(name="rule", label="rule", choices=[*self.settings.rules])
         return self._page(
@@ -143,7 +146,9 @@ class _Pages:
             by = asked["by"] or None
             report_days.require_group(by, segments)
             by_segment = {by: answers.revenue(by)} if by else {}
-            return [*html_sections.revenue(answers.revenue(), by_segment)]
+            return [
+                *html_sections.revenue(answers.revenue(), by_segment, answers.days, answers.where)
+            ]
 
         return self._page(
             path="/revenue",
@@ -159,8 +164,9 @@ class _Pages:
 
         def sections(answers: Answers, asked: Asked) -> Sequence[Section]:
             against = _number("weeks before", asked["against"] or usual, most=52)
-            return [html_sections.trend(answers.trend(against))]
+            return [html_sections.trend(answers.trend(against), answers.days, last, answers.where)]
 
+        *_, last = deals_behind.steps_of(self.settings)
         usual = str(report_trend.AGAINST)
         against = Field(name="against", label="weeks before", kind="number", usual=usual)
         return self._page(
@@ -209,8 +215,10 @@ class _Pages:
             days = report_days.days_asked(since, until, now, self.settings, most=most)
             if since is None and begins is not None:
                 days = begins(days)
-            answers = Answers(database, self.settings, days, now)
-            return words.format(*map(wiring.formats_of(self.settings).day, days)), [
+            where = self._where(asked)
+            answers = Answers(database, self.settings, days, now, where)
+            period = words.format(*map(wiring.formats_of(self.settings).day, days))
+            return f"{period}{report_days.only(where)}", [
                 *sections_of(answers, asked),
                 html_sections.agreed(answers.standings()),
                 *html_sections.rates(answers.exchange),
@@ -220,29 +228,20 @@ class _Pages:
             path=path,
             title=title,
             command=f"convsync report {path.removeprefix('/')}",
-            fields=(*_DAYS, *fields),
+            fields=(*_DAYS, *fields, *self._segment()),
             sections=sections,
         )
+
+    def _segment(self) -> Sequence[Field]:
+        return segment_fields(report_days.names_of(self.settings))
+
+    def _where(self, asked: Asked) -> Conditions:
+        condition = condition_of(asked["segment"], asked["value"])
+        return report_days.where_of(self.settings, [condition] if condition else ())
 
 
 def _by(choices: Sequence[str]) -> Field:
     return Field(name="by", label="by", choices=choices)
-
-
-def _segment(names: Sequence[str]) -> Sequence[Field]:
-    return (
-        Field(name="segment", label="only where", choices=names),
-        Field(name="value", label="is"),
-    )
-
-
-def _where(asked: Asked, names: Sequence[str]) -> Mapping[str, str]:
-    """Return what a segment is to be; OperatorError for a value of none."""
-    name, value = asked["segment"], asked["value"]
-    if value and not name:
-        raise OperatorError(f"{value} is the value of what? Choose it under *only where*.")
-    report_days.require_group(name or None, names)
-    return {name: value} if name else {}
 
 
 def _number(what: str, text: str, *, most: int) -> int:

@@ -18,9 +18,9 @@ from convsync.cli.value_words import (
 )
 from convsync.errors import OperatorError
 from convsync.model.expected import SOURCE, Cell, ExpectedTable, Forecast
-from convsync.report.coverage import NOT_FILLED_IN
 from convsync.report.leads_to import DealsBehind
 from convsync.report.listing_cells import text_of
+from convsync.report.narrowing import NOT_FILLED_IN, Condition
 from convsync.report.page import Chart, Section
 from convsync.settings import Settings
 from convsync.store.database import Database
@@ -83,7 +83,7 @@ def audiences_page(settings: Settings) -> Figures:
 
 def _version(text: str) -> int | None:
     if text and not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise OperatorError(f"Version {text} is no number of a version.")
+        raise OperatorError(f"{text} is not the number of a version.")
     return int(text) if text else None
 
 
@@ -109,10 +109,10 @@ def _cells(table: ExpectedTable) -> Section:
 
 def _behind(cell: Cell, table: ExpectedTable) -> Mapping[str, DealsBehind]:
     """Return the deals of a group that came to its milestone: not all are ripe to learn from."""
-    where = {
-        name: value if value or name == SOURCE else NOT_FILLED_IN
+    where = [
+        Condition(name, value if value or name == SOURCE else NOT_FILLED_IN)
         for name, value in zip(table.by, cell.group, strict=False)
-    }
+    ]
     return {"group": DealsBehind(came_to=cell.milestone, where=where)}
 
 

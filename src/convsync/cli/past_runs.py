@@ -32,7 +32,7 @@ _LISTED = 20
 _BARS = "▁▂▃▄▅▆▇█"
 
 Last = Annotated[
-    int, typer.Option("--last", metavar="N", min=1, help="How many runs, from the end.")
+    int, typer.Option("--last", metavar="N", min=1, help="How many of the latest runs.")
 ]
 RunNumber = Annotated[int, typer.Argument(metavar="N", help="The run's number.")]
 
@@ -62,7 +62,7 @@ def list_runs(
 def show_run(
     number: RunNumber, config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE
 ) -> None:
-    """Show all that is known of one run: its plan, its refusals, its requests, its events."""
+    """Show everything known about one run: its plan, refusals, requests and events."""
     from convsync.errors import OperatorError
     from convsync.report.past_runs import in_full
 

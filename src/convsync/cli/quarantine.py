@@ -17,7 +17,7 @@ app = typer.Typer(help="The records that could not be read.", no_args_is_help=Tr
 
 COLUMNS = ("source", "place", "deal_id", "problem", "since")
 Source = Annotated[
-    str | None, typer.Option("--source", metavar="NAME", help="Only those of one source.")
+    str | None, typer.Option("--source", metavar="NAME", help="Only records of this source.")
 ]
 Name = Annotated[
     str, typer.Argument(metavar="DEAL|PLACE", help="A deal's ID, or a part of a record's place.")
@@ -40,14 +40,14 @@ def show_one(
     source: Source = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Show in full the records of a deal, or those whose place holds a text, such as a line."""
+    """Show in full the records of a deal, or those whose place contains a text, such as a line."""
     rows = [
         row
         for row in _rows(config, source)
         if row["deal_id"] == name or name.lower() in row["place"].lower()
     ]
     if not rows:
-        raise OperatorError(f"No record of a deal or at a place {name} is in quarantine.")
+        raise OperatorError(f"No record of a deal {name}, or at such a place, is in quarantine.")
     if form is not Format.TABLE:
         output.show(rows, COLUMNS, form)
         return
@@ -60,7 +60,7 @@ def show_one(
 
 @app.command()
 def export(file: File, config: Config = DEFAULT_CONFIG, source: Source = None) -> None:
-    """Write the same as a CSV file, to hand to whoever corrects the export or the CRM."""
+    """Write the list as a CSV file, for whoever corrects the export or the CRM."""
     rows = _rows(config, source)
     try:
         with file.open("w", newline="", encoding="utf-8") as opened:

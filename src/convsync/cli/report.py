@@ -1,8 +1,6 @@
 """`report coverage`: which conversions were matched and by what, and where the rest was lost."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +20,7 @@ from convsync.cli.coverage_words import (
 )
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_campaigns import campaigns
-from convsync.cli.report_days import To, days_asked, require_group
+from convsync.cli.report_days import To, Where, days_asked, only, require_group, where_of
 from convsync.cli.report_funnel import funnel
 from convsync.cli.report_html import html
 from convsync.cli.report_revenue import revenue
@@ -30,9 +28,8 @@ from convsync.cli.report_shortfalls import shortfalls
 from convsync.cli.report_trend import trend
 
 if TYPE_CHECKING:
-    from convsync.report.agreements import Standing
+    from convsync.cli.report_answers import Answers
     from convsync.report.coverage import Coverage, Group, TooLate
-    from convsync.report.exchange import Exchange
     from convsync.report.fields import FieldQuality
 
 app = typer.Typer(help="What the nights add up to.", no_args_is_help=True)
@@ -45,26 +42,27 @@ _FIELD_COLUMNS = ("source", "field", "deals", "empty", "lower_case", "cut")
 
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="DAY", help="First day of the milestones; else 90 days ago."),
+    typer.Option(
+        "--from", metavar="DAY", help="First day of the milestones; by default 90 days ago."
+    ),
 ]
 By = Annotated[
     str | None,
-    typer.Option(
-        "--by", metavar="WHAT", help="Grouped by source, form, week, or a segment's name."
-    ),
+    typer.Option("--by", metavar="WHAT", help="Group by source, form, week, or a segment's name."),
 ]
 Html = Annotated[
     Path | None,
     typer.Option(
         "--html",
         metavar="FILE",
-        help="Write a page with charts, grouped in every way there is, that needs no network.",
+        help="Write a page with charts and every possible grouping, which needs no network.",
     ),
 ]
 Fields = Annotated[
     bool,
     typer.Option(
-        "--fields", help="The deals' fields instead: empty, or with IDs lower-cased or cut."
+        "--fields",
+        help="Show the deals' fields instead: empty, or with IDs lower-cased or truncated.",
     ),
 ]
 OnlyRule = Annotated[str | None, typer.Option("--rule", metavar="NAME", help="Only this rule.")]
@@ -90,58 +88,46 @@ def coverage(
     to_day: To = None,
     by: By = None,
     rule: OnlyRule = None,
+    where: Where = None,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
     html: Html = None,
     *,
     fields: Fields = False,
 ) -> None:
-    """Show by what the conversions of a period were matched, and to which reason others fell.
+    """Show what the conversions of a period were matched by, and why the others were not.
 
-    What came too late for its click is listed with the earlier milestone that was in time.
+    If a milestone came too late for its click, an earlier milestone that was in time is listed.
     """
     from convsync import wiring
+    from convsync.cli.report_answers import Answers
     from convsync.clock import system_clock
-    from convsync.model.period import Period
-    from convsync.report import agreements
-    from convsync.report.fields import fields_of
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
     first, last = days_asked(from_day, to_day, now, settings, most=coverage_asked.DAYS)
     require_group(by, coverage_asked.groups(settings))
-    period = Period.of_days(first, last, wiring.company_zone(settings))
+    meant = where_of(settings, where)
     with options.ledger(settings) as database:
-        exchange = wiring.exchange_of(settings)
-        of_days = partial(coverage_asked.covered, database, settings, (first, last))
-        found = partial(of_days, rule=rule, exchange=exchange)
+        answers = Answers(database, settings, (first, last), now, meant)
         if html is not None:
-            found_by = {name: found(by=name) for name in (None, *coverage_asked.groups(settings))}
-            fields_found = fields_of(database, period)
-            formats = wiring.formats_of(settings)
-            coverage_page.write(html, found_by, fields_found, (first, last), exchange, formats)
+            groups = (None, *coverage_asked.groups(settings))
+            found_by = {name: answers.coverage(name, rule) for name in groups}
+            coverage_page.write(html, found_by, answers, wiring.formats_of(settings))
             typer.echo(f"Written to {html}.")
         elif fields:
-            _show_fields(fields_of(database, period), form)
+            _show_fields(answers.fields(), form)
         else:
-            standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
-            fields_found = fields_of(database, period)
-            _show_coverage(found(by=by), fields_found, (first, last), standings, exchange, form)
+            _show_coverage(answers.coverage(by, rule), answers, form)
 
 
-def _show_coverage(
-    found: "Coverage",
-    fields: "Sequence[FieldQuality]",
-    days: tuple[date, date],
-    standings: "Sequence[Standing]",
-    exchange: "Exchange",
-    form: Format,
-) -> None:
-    first, last = days
+def _show_coverage(found: "Coverage", answers: "Answers", form: Format) -> None:
+    first, last = answers.days
+    fields, standings = answers.fields(), answers.standings()
     match form:
         case Format.TABLE:
-            _show(found, first, last)
-            for note in exchange.notes:
+            _show(found, f"from {first} to {last}{only(answers.where)}")
+            for note in answers.exchange.notes:
                 typer.echo(note)
             if lacking := [one for one in fields if one.needs_a_look]:
                 typer.echo("Fields of these deals that are empty, or whose IDs lost something")
@@ -154,7 +140,7 @@ def _show_coverage(
             late = [_late_row(one) for one in found.too_late]
             of_fields = [_field_row(one) for one in fields]
             rows = {"coverage": [*_rows(found)], "too_late": late, "fields": of_fields}
-            rates = {"rates": exchange.notes}
+            rates = {"rates": answers.exchange.notes}
             output.show_json({**of_days, **rows, **rates, **agreed.as_json(standings)})
 
 
@@ -194,14 +180,14 @@ def _late_row(one: "TooLate") -> dict[str, Any]:
     return {"rule": one.rule, "conversions": one.conversions, "caught_at": caught}
 
 
-def _show(found: "Coverage", first: date, last: date) -> None:
+def _show(found: "Coverage", days: str) -> None:
     if not found.groups:
-        typer.echo(f"No conversion's milestone was reached from {first} to {last}.")
+        typer.echo(f"No conversion's milestone was reached {days}.")
     by_rule: dict[str, list[Group]] = {}
     for group in found.groups:
         by_rule.setdefault(group.rule, []).append(group)
     for rule, groups in by_rule.items():
-        typer.echo(f"{rule}, reached from {first} to {last}")
+        typer.echo(f"{rule}, reached {days}")
         if any(group.name for group in groups):
             output.show([group_line(group) for group in groups], GROUP_TABLE, Format.TABLE)
         else:

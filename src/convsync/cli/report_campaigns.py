@@ -9,13 +9,15 @@ import typer
 
 from convsync.cli import agreed, options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
-from convsync.cli.report_days import To, days_asked, require_group
-from convsync.cli.report_money import exact, sums_in_words
+from convsync.cli.report_days import To, Where, days_asked, only, require_group, where_of
+from convsync.cli.report_money import exact
+from convsync.model.money import amounts_in_words
 
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
     from convsync.report.campaigns import Campaigns, Line
     from convsync.report.counted import Beside
+    from convsync.report.narrowing import Conditions
     from convsync.settings import Settings
 
 DAYS = 90
@@ -29,14 +31,16 @@ _OF_ADS = ("a lead", "a sale", "return", "at sale date")
 
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="DAY", help="First day of costs and leads; else 90 days ago."),
+    typer.Option(
+        "--from", metavar="DAY", help="First day of costs and leads; by default 90 days ago."
+    ),
 ]
 By = Annotated[
     str,
     typer.Option(
         "--by",
         metavar="WHAT",
-        help="Told apart by campaign, ad_group, keyword, device, location or audience.",
+        help="Group by campaign, ad_group, keyword, device, location or audience.",
     ),
 ]
 
@@ -46,24 +50,26 @@ def campaigns(
     from_day: From = None,
     to_day: To = None,
     by: By = "campaign",
+    where: Where = None,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Show what campaigns cost, the leads they brought, how far these came, and what they sold for.
 
-    First those that bring many leads and no sales. Needs `clicks enrich` and `costs fetch`.
+    Those with many leads and no sales come first. Needs `clicks enrich` and `costs fetch`.
     """
     from convsync.clock import system_clock
-    from convsync.report.campaigns import GROUPINGS
+    from convsync.report.narrowing import GROUPINGS
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
     days = days_asked(from_day, to_day, now, settings, most=DAYS)
     require_group(by, list(GROUPINGS))
-    answer = _asked(settings, by, days, now)
+    meant = where_of(settings, where)
+    answer = _asked(settings, by, days, now, meant)
     match form:
         case Format.TABLE:
-            _show(answer.found, *days)
+            _show(answer.found, *days, only(meant))
             if by == "campaign":
                 _show_beside(answer.beside)
             for note in answer.rates:
@@ -84,28 +90,15 @@ class _Answer(NamedTuple):
     rates: Sequence[str]
 
 
-def _asked(settings: "Settings", by: str, days: tuple[date, date], now: datetime) -> _Answer:
-    from convsync import wiring
-    from convsync.report import agreements
-    from convsync.report.campaigns import campaigns_of
-    from convsync.report.counted import counted_beside_sent
+def _asked(
+    settings: "Settings", by: str, days: tuple[date, date], now: datetime, where: "Conditions"
+) -> _Answer:
+    from convsync.cli.report_answers import Answers
 
-    zone, exchange = wiring.company_zone(settings), wiring.exchange_of(settings)
-    actions = {rule.action.action_id: rule.name for rule in wiring.rules_of(settings)}
     with options.ledger(settings) as database:
-        found = campaigns_of(
-            database,
-            wiring.funnel_of(settings),
-            by,
-            days,
-            zone=zone,
-            now=now,
-            exchange=exchange,
-            absurd_above=wiring.absurd_above(settings),
-        )
-        beside = counted_beside_sent(database, actions, *days, zone)
-        standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
-    return _Answer(found, beside, standings, exchange.notes)
+        answers = Answers(database, settings, days, now, where)
+        found, beside, standings = answers.campaigns(by), answers.beside(), answers.standings()
+    return _Answer(found, beside, standings, answers.exchange.notes)
 
 
 def _as_json(answer: _Answer, days: tuple[date, date]) -> dict[str, Any]:
@@ -128,6 +121,8 @@ def _as_json(answer: _Answer, days: tuple[date, date]) -> dict[str, Any]:
 def finding(found: "Campaigns") -> str:
     """Return in a sentence what brings the cheapest leads, and what sells."""
     cheapest, best = found.cheapest, found.best
+    if not found.has_costs:
+        return "Costs are known of all deals alone, or by campaign: here they are left out."
     if len(found.whole.cost) > 1:
         return "Costs are in several currencies: with [rates], campaigns can be compared."
     if cheapest is None:
@@ -150,10 +145,10 @@ def _what_it_sold(line: "Line") -> str:
     return f"{sold}, at {_price(line, line.sold)} a sale{back}"
 
 
-def _show(found: "Campaigns", first: date, last: date) -> None:
+def _show(found: "Campaigns", first: date, last: date, which: str) -> None:
     typer.echo(finding(found))
     typer.echo("")
-    typer.echo(f"Costs, and leads, from {first} to {last}, and what the leads became by now")
+    typer.echo(f"Costs, and leads, from {first} to {last}, and what the leads became by now{which}")
     columns = table_of(found)
     lines = [line_of(found, one) for one in found.lines]
     whole = line_of(found, found.whole) | dict.fromkeys(_OF_ADS, "")
@@ -167,7 +162,7 @@ def _show(found: "Campaigns", first: date, last: date) -> None:
     for reason, leads in sorted(found.unknown.items(), key=lambda pair: -pair[1]):
         typer.echo(f"{leads:,} leads began with nothing known: {reason.value}.")
     days = (last - first).days + 1
-    if found.days_known < days:
+    if found.days_known < days and found.has_costs:
         typer.echo(
             f"Costs are known of {found.days_known:,} of {days:,} days. `convsync costs fetch`"
             " asks the ad account for them."
@@ -193,14 +188,14 @@ def line_of(found: "Campaigns", one: "Line") -> dict[str, str]:
     came = {step: f"{many:,}" for step, many in zip(found.steps, one.came, strict=True)}
     return {
         _called(found): one.name,
-        "cost": sums_in_words(one.cost),
+        "cost": amounts_in_words(one.cost),
         "clicks": f"{one.clicks:,}",
         "leads": f"{one.leads:,}",
         "a lead": _price(one, one.leads),
         **came,
         "sold": f"{one.sold:,}{_share(one)}",
         "a sale": _price(one, one.sold),
-        "value": sums_in_words(one.value),
+        "value": amounts_in_words(one.value),
         "return": _return(one, one.value),
         "at sale date": _return(one, one.value_at_sale),
     }
@@ -288,6 +283,11 @@ def _show_beside(beside: "Sequence[Beside]") -> None:
         return
     typer.echo("What was sent for clicks of these days, and what Google counts for them")
     output.show([_beside_line(one) for one in beside], _COUNTED, Format.TABLE)
+    if any(not one.campaign_id for one in beside):
+        typer.echo(
+            "Google also knows people by e-mail and phone: what was sent without a click it may"
+            " count for a campaign, and its values are in the account's currency."
+        )
     typer.echo("")
 
 
@@ -299,8 +299,8 @@ def _beside_line(one: "Beside") -> dict[str, str]:
         "sent": f"{one.sent:,}",
         "counted": f"{round(one.counted, 2):,}" if one.campaign_id else "",
         "difference": f"{difference:+,}" if difference else "",
-        "value sent": sums_in_words(one.sent_value),
-        "value counted": sums_in_words(one.counted_value),
+        "value sent": amounts_in_words(one.sent_value),
+        "value counted": amounts_in_words(one.counted_value),
     }
 
 

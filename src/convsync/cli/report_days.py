@@ -11,9 +11,19 @@ from convsync.errors import OperatorError
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from convsync.report.narrowing import Condition, Conditions
     from convsync.settings import Settings
 
 To = Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="NAME=VALUE",
+        help="Only deals with this value of a segment, or of source, campaign, ad_group, keyword,"
+        " device, location or audience; NAME!=VALUE: only all others. Can be repeated.",
+    ),
+]
 
 
 def days_asked(
@@ -47,21 +57,40 @@ def segments_of(settings: "Settings") -> set[str]:
 def require_group(by: str | None, there: "Collection[str]") -> None:
     """Raise OperatorError for a group that there is not, with those that there are."""
     if by is not None and by not in there:
-        raise OperatorError(f"Nothing can be grouped by {by}; there are: {', '.join(there)}.")
+        raise OperatorError(f"Cannot group by {by}; there are: {', '.join(there)}.")
 
 
-def where_of(
-    settings: "Settings", texts: "Sequence[str] | None", more: "Sequence[str]" = ()
-) -> "dict[str, str]":
-    """Return what NAME=VALUE says of sources and segments, and of whatever else may be named."""
-    where = dict(map(_named, texts or ()))
-    for name in where:
-        require_group(name, dict.fromkeys(["source", *more, *sorted(segments_of(settings))]))
+def names_of(settings: "Settings") -> "Sequence[str]":
+    """Return by what deals can be narrowed: sources, segments, and where they began."""
+    from convsync.report.narrowing import TOLD_APART_BY
+
+    source, *places = TOLD_APART_BY
+    return [*dict.fromkeys([source, *sorted(segments_of(settings)), *places])]
+
+
+def where_of(settings: "Settings", texts: "Sequence[str] | None") -> "Conditions":
+    """Return the conditions that NAME=VALUE and NAME!=VALUE say; OperatorError for others."""
+    where = [_condition(text) for text in texts or ()]
+    there = names_of(settings) if where else ()
+    for one in where:
+        if one.name not in there:
+            raise OperatorError(
+                f"Deals cannot be narrowed by {one.name}; there are: {', '.join(there)}."
+            )
     return where
 
 
-def _named(text: str) -> tuple[str, str]:
+def only(where: "Conditions") -> str:
+    """Return in words which deals alone are meant, to stand after others; nothing for all."""
+    return "".join(f", only where {one}" for one in where[:1]) + "".join(
+        f" and {one}" for one in where[1:]
+    )
+
+
+def _condition(text: str) -> "Condition":
+    from convsync.report.narrowing import Condition
+
     name, found, value = text.partition("=")
-    if not found:
+    if not found or not name.removesuffix("!"):
         raise OperatorError(f"--where {text}: write NAME=VALUE, as in --where region=north.")
-    return name, value
+    return Condition(name.removesuffix("!"), value, is_not=name.endswith("!"))

@@ -11,7 +11,9 @@ from convsync.cli import agreed, options, output, report_returning
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_days import (
     To,
+    Where,
     days_asked,
+    only,
     require_group,
     segments_of,
     week_of,
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from convsync.report.exchange import Exchange
     from convsync.report.funnel import Cohort, GroupOf, Step
     from convsync.settings import Settings
-    from convsync.store.walks import Walk
 
 DAYS = 365
 """The days before today whose leads a funnel is of where nobody names others."""
@@ -45,7 +46,7 @@ _BAR = 20
 
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="DAY", help="First day of the leads; else a year ago."),
+    typer.Option("--from", metavar="DAY", help="First day of the leads; by default a year ago."),
 ]
 By = Annotated[
     str | None,
@@ -53,13 +54,6 @@ By = Annotated[
         "--by",
         metavar="WHAT",
         help="Cohorts by week or month of the lead, by source, or by a segment's name.",
-    ),
-]
-
-Where = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--where", metavar="NAME=VALUE", help="Only leads with this in a segment, or this source."
     ),
 ]
 
@@ -73,33 +67,23 @@ def funnel(
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Show how far the leads of a period came, how soon, and where the others stand or were lost.
+    """Show how far the leads of a period came, how fast, and where the others stand or were lost.
 
-    Cohorts that are too young to have ended are marked, and what they will bring is projected.
+    Cohorts that are too young to be complete are marked, and their result is projected.
     """
-    from convsync import wiring
+    from convsync.cli.report_answers import Answers
     from convsync.clock import system_clock
-    from convsync.report import agreements
-    from convsync.report.funnel import funnel_of
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
     first, last = days_asked(from_day, to_day, now, settings, most=DAYS)
-    group_of = grouped(by, first, last, settings, where_of(settings, where))
-    exchange = wiring.exchange_of(settings)
+    meant = where_of(settings, where)
     with options.ledger(settings) as database:
-        cohorts = funnel_of(
-            database,
-            wiring.funnel_of(settings),
-            group_of,
-            now=now,
-            exchange=exchange,
-            absurd_above=wiring.absurd_above(settings),
-        )
-        standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
+        answers = Answers(database, settings, (first, last), now, meant)
+        cohorts, standings, exchange = answers.funnel(by), answers.standings(), answers.exchange
     match form:
         case Format.TABLE:
-            typer.echo(f"Deals that became leads from {first} to {last}")
+            typer.echo(f"Deals that became leads from {first} to {last}{only(meant)}")
             _show(cohorts, standings)
             for note in exchange.notes:
                 typer.echo(note)
@@ -121,12 +105,8 @@ def grouped(
     first: date,
     last: date,
     settings: "Settings",
-    where: Mapping[str, str] | None = None,
 ) -> "GroupOf":
-    """Return what names a deal's cohort; None where it became a lead on another day.
-
-    None, too, for a deal that lacks what `where` names: its source, or what is in a segment.
-    """
+    """Return what names a deal's cohort; None where it became a lead on another day."""
     from convsync import wiring
     from convsync.report.passages import segment_of
 
@@ -135,7 +115,7 @@ def grouped(
 
     def group_of(walk: Any, lead_at: datetime) -> str | None:
         day = lead_at.astimezone(zone).date()
-        if not (first <= day <= last and all(_has(walk, *one) for one in (where or {}).items())):
+        if not first <= day <= last:
             return None
         match by:
             case None:
@@ -150,12 +130,6 @@ def grouped(
                 return segment_of(walk, segment)
 
     return group_of
-
-
-def _has(walk: "Walk", name: str, wanted: str) -> bool:
-    from convsync.report.passages import segment_of
-
-    return wanted == (walk.source if name == "source" else segment_of(walk, name))
 
 
 def _rows(cohorts: "Sequence[Cohort]") -> Iterator[dict[str, Any]]:
@@ -267,6 +241,11 @@ def around(cohort: "Cohort") -> Iterator[str]:
     """Yield the deals that went round, and what is expected of those still open."""
     for loop, deals in cohort.loops.items():
         yield f"{deals:,} {loop.value}"
+    yield from unfinished(cohort)
+
+
+def unfinished(cohort: "Cohort") -> Iterator[str]:
+    """Yield what is expected of the deals of a cohort that are still open."""
     if cohort.is_unfinished:
         projected = [text for step in cohort.steps if (text := _projected(step))]
         yield (
@@ -284,7 +263,7 @@ def cohort_table(cohorts: "Sequence[Cohort]") -> Sequence[str]:
     """Return the columns of the table of cohorts, of which there is one at least."""
     milestones = [step.milestone for step in cohorts[0].steps]
     within = f"half {milestones[-1] if milestones else ''} within"
-    return ("cohort", "leads", *milestones, "nine in ten sure", within, "worth", "expected")
+    return ("cohort", "leads", *milestones, "nine in ten sure", within, "worth", "unfinished")
 
 
 def cohort_lines(cohorts: "Sequence[Cohort]") -> Iterator[dict[str, str]]:
@@ -298,8 +277,16 @@ def cohort_lines(cohorts: "Sequence[Cohort]") -> Iterator[dict[str, str]]:
             line["nine in ten sure"] = f"{step.share.low:.0%} to {step.share.high:.0%}"
             line[within] = f"{days.median.days} d of the lead" if days else ""
             line["worth"] = amounts_in_words(step.worth)
-            line["expected"] = _projected(step) or ("unfinished" if cohort.is_unfinished else "")
+            line["unfinished"] = _yet(cohort, step)
         yield line
+
+
+def _yet(cohort: "Cohort", step: "Step") -> str:
+    """Return what an unfinished cohort is expected to come to; nothing of one that is finished."""
+    if not cohort.is_unfinished:
+        return ""
+    projected = _projected(step)
+    return f"expected {projected}" if projected else "too early to say"
 
 
 def _projected(step: "Step") -> str:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from convsync.report.funnel import Cohort
     from convsync.report.returning import Again, Deals, Returning
 
-_COLUMNS = ("customers", "leads", "won", "share", "nine in ten sure", "worth")
-_NOT_KNOWN = (
+COLUMNS = ("customers", "leads", "won", "share", "nine in ten sure", "worth")
+NOT_KNOWN = (
     "Who came back is not known: no click has a customer's key, and no contact of a CRM a click."
 )
 
@@ -27,18 +27,18 @@ def as_json(cohorts: "Sequence[Cohort]") -> dict[str, Any]:
 
 def show(cohorts: "Sequence[Cohort]") -> None:
     """Print new customers beside those who came back, and how many buy again."""
-    lines: list[dict[str, str]] = []
+    listed: list[dict[str, str]] = []
     for cohort in cohorts:
         if cohort.customers is None:
-            typer.echo(_NOT_KNOWN)
+            typer.echo(NOT_KNOWN)
             return
-        lines += _lines(cohort.name, cohort.customers)
+        listed += lines(cohort.name, cohort.customers)
     typer.echo("")
-    columns = ("cohort", *_COLUMNS) if cohorts[0].name else _COLUMNS
-    output.show(lines, columns, Format.TABLE)
+    columns = ("cohort", *COLUMNS) if cohorts[0].name else COLUMNS
+    output.show(listed, columns, Format.TABLE)
     for cohort in cohorts:
         if cohort.customers is not None and cohort.customers.first_sales:
-            typer.echo(_retention(cohort.name, cohort.customers))
+            typer.echo(retention(cohort.name, cohort.customers))
 
 
 def _row(name: str, customers: "Returning") -> dict[str, Any]:
@@ -71,7 +71,8 @@ def _share_row(share: Any) -> dict[str, float]:
     return {name: round(getattr(share, name), 4) for name in ("share", "low", "high")}
 
 
-def _lines(name: str, customers: "Returning") -> Iterator[dict[str, str]]:
+def lines(name: str, customers: "Returning") -> Iterator[dict[str, str]]:
+    """Yield new customers and returning ones as lines of `COLUMNS`."""
     for word, deals in (("new", customers.new), ("returning", customers.returning)):
         yield {
             "cohort": name,
@@ -84,7 +85,8 @@ def _lines(name: str, customers: "Returning") -> Iterator[dict[str, str]]:
         }
 
 
-def _retention(name: str, customers: "Returning") -> str:
+def retention(name: str, customers: "Returning") -> str:
+    """Return in a sentence how many customers bought again, and how soon."""
     within = [
         f"within {one.days} d {one.bought:,} of {one.customers:,}"
         f" ({one.share.share:.0%}; {one.share.low:.0%} to {one.share.high:.0%})"

@@ -8,7 +8,16 @@ import typer
 
 from convsync.cli import agreed, options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
-from convsync.cli.report_days import To, days_asked, require_group, segments_of
+from convsync.cli.report_days import (
+    To,
+    Where,
+    days_asked,
+    only,
+    require_group,
+    segments_of,
+    where_of,
+)
+from convsync.errors import OperatorError
 from convsync.plain_text import several
 
 if TYPE_CHECKING:
@@ -17,6 +26,7 @@ if TYPE_CHECKING:
     from convsync.report.agreements import Standing
     from convsync.report.exchange import Exchange
     from convsync.report.lifetime import Trial
+    from convsync.report.narrowing import Conditions
     from convsync.report.revenue import Cohort, GroupOf, LifetimeValue, Revenue
     from convsync.settings import Settings
     from convsync.store.database import Database
@@ -29,12 +39,14 @@ _COLUMNS = (
     *("group", "cohort", "sales", "month", "is_over", "cumulated", "currency"),
     *("projected_to", "projected", "projected_low", "projected_high"),
 )
+MONTH = "month "
+"""How a column of months begins; a number follows."""
 _SHOWN = (0, 1, 2, 3, 6, 12, 24)
 """The months after the win of which a table has a column."""
 
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="DAY", help="First day of the sales; else two years ago."),
+    typer.Option("--from", metavar="DAY", help="First day of the sales; by default two years ago."),
 ]
 By = Annotated[
     str | None,
@@ -43,7 +55,11 @@ By = Annotated[
 Months = Annotated[
     int,
     typer.Option(
-        "--months", metavar="N", min=1, max=120, help="Project up to so many months after the win."
+        "--months",
+        metavar="N",
+        min=1,
+        max=120,
+        help="Project up to this many months after the win.",
     ),
 ]
 
@@ -54,12 +70,13 @@ def revenue(
     to_day: To = None,
     by: By = None,
     months: Months = 12,
+    where: Where = None,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Show what came in for sales by the month of their win, and what is expected to come.
+    """Show what came in for sales by the month of their win, and what is expected to come in.
 
-    Needs a [revenue.NAME]. The projection is tried on each past month, and says how it did.
+    Needs a [revenue.NAME]. The projection is tested on each past month, and the result is shown.
     """
     from convsync import wiring
     from convsync.clock import system_clock
@@ -69,18 +86,25 @@ def revenue(
     now = options.instant(as_of, settings) or system_clock()
     first, last = days_asked(from_day, to_day, now, settings, most=DAYS)
     require_group(by, ["source", *sorted(segments_of(settings))])
+    meant = where_of(settings, where)
     exchange = wiring.exchange_of(settings)
     with options.ledger(settings) as database:
-        found = found_in(database, settings, (first, last), exchange, now, by=by, months=months)
+        days = (first, last)
+        found = found_in(database, settings, days, exchange, now, by=by, months=months, where=meant)
         standings = agreements.standings(database, won_alone(settings), now=now)
+    if not settings.revenue and not any(one.so_far for one in found.cohorts):
+        raise OperatorError(
+            "The config has no [revenue.NAME], so nothing that came in after a sale is known:"
+            " docs/money.md shows how to read it."
+        )
     match form:
         case Format.TABLE:
-            _show(found, first, last, exchange, standings)
+            _show(found, f"from {first} to {last}{only(meant)}", exchange, standings)
         case Format.CSV:
             output.show([*rows_of(found)], _COLUMNS, form)
         case Format.JSON:
-            days = {"from": first.isoformat(), "to": last.isoformat(), "months": months}
-            output.show_json({**days, **as_json(found, exchange), **agreed.as_json(standings)})
+            of_days = {"from": first.isoformat(), "to": last.isoformat(), "months": months}
+            output.show_json({**of_days, **as_json(found, exchange), **agreed.as_json(standings)})
 
 
 def won_alone(settings: "Settings") -> Mapping[str, Any]:
@@ -100,6 +124,7 @@ def found_in(
     *,
     by: str | None,
     months: int,
+    where: "Conditions" = (),
 ) -> "Revenue":
     """Return the report on sales of some days, told apart by source or a segment."""
     from convsync import wiring
@@ -116,11 +141,12 @@ def found_in(
         zone=zone,
         exchange=exchange,
         months=months,
+        where=where,
     )
 
 
 def _grouped(by: str | None) -> "GroupOf":
-    from convsync.report.coverage import segment_in
+    from convsync.report.narrowing import segment_in
 
     def group_of(sale: "SoldDeal") -> str:
         if by is None:
@@ -202,12 +228,11 @@ def _month_of(found: "Revenue", trial: "Trial") -> str:
 
 def _show(
     found: "Revenue",
-    first: "date",
-    last: "date",
+    days: str,
     exchange: "Exchange",
     standings: "Sequence[Standing]",
 ) -> None:
-    typer.echo(f"Sales from {first} to {last}, and what had come in by the end of each month since")
+    typer.echo(f"Sales {days}, and what had come in by the end of each month since")
     if not found.cohorts:
         typer.echo("There are none.")
     elif any(one.group for one in found.cohorts):
@@ -224,14 +249,14 @@ def _show(
 def cohort_table(found: "Revenue") -> Sequence[str]:
     """Return the columns of the table of cohorts."""
     oldest = max(len(one.cumulated) for one in found.cohorts)
-    months = [f"month {at}" for at in _SHOWN if at < oldest]
+    months = [f"{MONTH}{at}" for at in _SHOWN if at < oldest]
     return ("won in", "sales", *months, "so far", "expected")
 
 
 def cohort_line(one: "Cohort") -> dict[str, str]:
     """Return a cohort as a line of that table."""
     months = {
-        f"month {at}": f"{one.cumulated[at]:,.2f}" for at in _SHOWN if at < len(one.cumulated) - 1
+        f"{MONTH}{at}": f"{one.cumulated[at]:,.2f}" for at in _SHOWN if at < len(one.cumulated) - 1
     }
     return {
         "won in": str(one.month),

@@ -6,7 +6,7 @@ import typer
 
 from convsync.cli import agreed, options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
-from convsync.cli.report_days import To, days_asked, segments_of
+from convsync.cli.report_days import To, Where, days_asked, only, segments_of, where_of
 from convsync.cli.report_funnel import DAYS, From
 
 if TYPE_CHECKING:
@@ -21,44 +21,44 @@ _COLUMNS = (
     *("group_by", "group", "step", "next_step", "deals", "went_on", "low", "high", "of_rest"),
     *("missing", "cost", "currency", "median_days", "median_days_of_rest"),
 )
-TABLE = ("deals of", "at", "go on", "of the rest", "missing", "costs about", "take", "the rest")
+TABLE = (
+    "deals of",
+    "at",
+    "decided",
+    "go on",
+    "of the rest",
+    "missing",
+    "costs about",
+    "take",
+    "the rest",
+)
 
 
 def shortfalls(
     config: Config = DEFAULT_CONFIG,
     from_day: From = None,
     to_day: To = None,
+    where: Where = None,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Show where the funnel falls short: by source and segment, what costs most first.
 
-    Told is what chance is an unlikely cause of, of groups of 20 deals and more.
+    Lists what chance is unlikely to explain, for groups of 20 deals and more.
     """
-    from convsync import wiring
+    from convsync.cli.report_answers import Answers
     from convsync.clock import system_clock
-    from convsync.model.period import Period
-    from convsync.report import agreements
-    from convsync.report.shortfalls import shortfalls_of
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
     first, last = days_asked(from_day, to_day, now, settings, most=DAYS)
-    exchange = wiring.exchange_of(settings)
+    meant = where_of(settings, where)
     with options.ledger(settings) as database:
-        found = shortfalls_of(
-            database,
-            wiring.funnel_of(settings),
-            segments_compared(settings),
-            Period.of_days(first, last, wiring.company_zone(settings)),
-            now=now,
-            exchange=exchange,
-            absurd_above=wiring.absurd_above(settings),
-        )
-        standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
+        answers = Answers(database, settings, (first, last), now, meant)
+        found, standings, exchange = answers.shortfalls(), answers.standings(), answers.exchange
     match form:
         case Format.TABLE:
-            typer.echo(f"Deals that became leads from {first} to {last}")
+            typer.echo(f"Deals that became leads from {first} to {last}{only(meant)}")
             _show(found, exchange.notes)
             agreed.show(standings)
         case Format.CSV:
@@ -109,7 +109,8 @@ def line_of(one: "Shortfall") -> dict[str, str]:
     return {
         "deals of": f"{one.group_by} {one.group}",
         "at": f"{one.step} → {one.next_step}",
-        "go on": f"{share.share:.0%} ({share.low:.0%} to {share.high:.0%}) of {one.deals:,}",
+        "decided": f"{one.deals:,}",
+        "go on": f"{share.share:.0%} ({share.low:.0%} to {share.high:.0%})",
         "of the rest": f"{one.of_rest:.0%}",
         "missing": "" if one.missing is None else f"{one.missing:,.0f}",
         "costs about": "" if one.cost is None else f"{one.cost:,.0f} {one.currency}",

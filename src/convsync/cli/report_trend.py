@@ -9,12 +9,14 @@ import typer
 
 from convsync.cli import agreed, options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
-from convsync.cli.report_days import To, days_asked, week_of
-from convsync.cli.report_money import exact, sums_in_words
+from convsync.cli.report_days import To, Where, days_asked, only, week_of, where_of
+from convsync.cli.report_money import exact
+from convsync.model.money import amounts_in_words
 
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
     from convsync.report.lift import Lift
+    from convsync.report.narrowing import Conditions
     from convsync.report.trend import Week
     from convsync.settings import Settings
 
@@ -27,12 +29,12 @@ TABLE = (
 
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="DAY", help="First day; else thirteen weeks ago."),
+    typer.Option("--from", metavar="DAY", help="First day; by default thirteen weeks ago."),
 ]
 Against = Annotated[
     int,
     typer.Option(
-        "--against", metavar="N", min=1, max=52, help="Compare each week with so many before it."
+        "--against", metavar="N", min=1, max=52, help="Compare each week with this many before it."
     ),
 ]
 
@@ -42,13 +44,14 @@ def trend(
     from_day: From = None,
     to_day: To = None,
     against: Against = AGAINST,
+    where: Where = None,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Show each week's leads, sales, value, costs and return, and its lift over the weeks before.
 
-    Beside them stands what `convsync note` kept, and where a definition changed: there the
-    comparison begins anew.
+    Beside them are the notes of `convsync note` and changes of a definition, at which the
+    comparison starts again.
     """
     from convsync.clock import system_clock
 
@@ -57,10 +60,11 @@ def trend(
     first, last = days_asked(from_day, to_day, now, settings, most=DAYS)
     if from_day is None:
         first, last = from_monday((first, last))
-    answer = _asked(settings, (first, last), against, now)
+    meant = where_of(settings, where)
+    answer = _asked(settings, (first, last), against, now, meant)
     match form:
         case Format.TABLE:
-            _show(answer.weeks, first, last, against)
+            _show(answer.weeks, f"from {first} to {last}{only(meant)}", against)
             if answer.changed:
                 names = ", ".join(answer.changed)
                 typer.echo(f"Changed since the last night, which the next one marks: {names}.")
@@ -95,40 +99,35 @@ class _Answer(NamedTuple):
     rates: Sequence[str]
 
 
-def _asked(settings: "Settings", days: tuple[date, date], against: int, now: datetime) -> _Answer:
+def _asked(
+    settings: "Settings",
+    days: tuple[date, date],
+    against: int,
+    now: datetime,
+    where: "Conditions",
+) -> _Answer:
     from convsync import wiring
+    from convsync.cli.report_answers import Answers
     from convsync.model.deal import LOST
-    from convsync.report import agreements
-    from convsync.report.trend import trend_of
     from convsync.store import notes
 
-    exchange, order = wiring.exchange_of(settings), wiring.funnel_of(settings)
     with options.ledger(settings) as database:
-        weeks = trend_of(
-            database,
-            order,
-            days,
-            against=against,
-            zone=wiring.company_zone(settings),
-            now=now,
-            exchange=exchange,
-            absurd_above=wiring.absurd_above(settings),
-        )
-        standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
+        answers = Answers(database, settings, days, now, where)
+        weeks, standings = answers.trend(against), answers.standings()
         with database.reading() as connection:
             changed = notes.not_counted_by_yet(connection, wiring.definitions_of(settings))
     return _Answer(
         weeks=weeks,
-        steps=[name for name in order if name != LOST],
+        steps=[name for name in wiring.funnel_of(settings) if name != LOST],
         changed=[f"{one.kind} {one.name}" for one in changed],
         standings=standings,
-        rates=exchange.notes,
+        rates=answers.exchange.notes,
     )
 
 
-def _show(weeks: "Sequence[Week]", first: date, last: date, against: int) -> None:
+def _show(weeks: "Sequence[Week]", days: str, against: int) -> None:
     typer.echo(
-        f"Weeks from {first} to {last}; lift is over the {against} weeks before, with the interval"
+        f"Weeks {days}; lift is over the {against} weeks before, with the interval"
         " that holds nine in ten"
     )
     output.show([*lines_of(weeks)], TABLE, Format.TABLE)
@@ -148,13 +147,13 @@ def lines_of(weeks: "Sequence[Week]") -> Iterator[dict[str, str]]:
             "lift": _lift(week.lead_lift),
             "sales": f"{week.sales:,}",
             "lift of sales": _lift(week.sale_lift),
-            "value": sums_in_words({code: total.amount for code, total in week.value.items()}),
+            "value": amounts_in_words({code: total.amount for code, total in week.value.items()}),
             "lift of value": ", ".join(
                 f"{_lift(one)} in {currency}" if len(week.value) > 1 else _lift(one)
                 for currency, one in week.value_lift.items()
             ),
             "sent": f"{week.sent:,}",
-            "cost": sums_in_words(week.cost),
+            "cost": amounts_in_words(week.cost),
             "ROI": _roi(week),
             "noted": "; ".join([*map(_break, week.breaks), *_notes(week)]),
         }

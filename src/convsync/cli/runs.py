@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from convsync.model.kept_plan import Kept
     from convsync.model.narrowed import Narrowed
     from convsync.report.closing import Closing
-    from convsync.services import Progress, Report, Services
+    from convsync.running.services import Progress, Report, Services
     from convsync.settings import Settings
 
 From = Annotated[str, typer.Option("--from", metavar="DAY", help="First day, e.g. 2026-03-01.")]
 To = Annotated[str, typer.Option("--to", metavar="DAY", help="Last day, included.")]
 Deals = Annotated[
-    list[str] | None, typer.Option("--deal", metavar="ID", help="Only this deal; may be repeated.")
+    list[str] | None, typer.Option("--deal", metavar="ID", help="Only this deal; repeatable.")
 ]
 Rules = Annotated[
     list[str] | None, typer.Option("--rule", metavar="NAME", help="Only this rule; repeatable.")
@@ -56,7 +56,7 @@ ListDeals = Annotated[
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", metavar="FILE", help="Keep the plan in a file, to be sent by `run --plan FILE`."
+        "--out", metavar="FILE", help="Save the plan to a file, to send it by `run --plan FILE`."
     ),
 ]
 PlanFile = Annotated[
@@ -64,7 +64,7 @@ PlanFile = Annotated[
     typer.Option(
         "--plan",
         metavar="FILE",
-        help="Send what `plan --out FILE` kept, as far as it still agrees, and nothing else.",
+        help="Send only the plan saved by `plan --out FILE`, as far as it still agrees.",
     ),
 ]
 RunNumber = Annotated[
@@ -72,14 +72,18 @@ RunNumber = Annotated[
 ]
 RetriedCodes = Annotated[
     list[str] | None,
-    typer.Option("--code", metavar="CODE", help="Only what has this code; may be repeated."),
+    typer.Option("--code", metavar="CODE", help="Only conversions with this code; repeatable."),
 ]
 RetriedDeals = Annotated[
-    list[str] | None, typer.Option("--deal", metavar="ID", help="Only of this deal; repeatable.")
+    list[str] | None, typer.Option("--deal", metavar="ID", help="Only this deal; repeatable.")
 ]
 RetriedRun = Annotated[
     int | None,
-    typer.Option("--run", metavar="N", help="Only what this run planned, or was the last to send."),
+    typer.Option(
+        "--run",
+        metavar="N",
+        help="Only conversions that this run planned, or was the last to send.",
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
 
@@ -158,7 +162,7 @@ def backfill(
 ) -> None:
     """Reconcile every milestone reached in a date range. Shows the plan, and asks.
 
-    Where nobody can be asked, only --yes sends.
+    If nobody can be asked, only --yes sends.
     """
     from convsync import pipeline, wiring
 
@@ -198,8 +202,8 @@ def retry(
 ) -> None:
     """Send what is waiting in the outbox and ask for verdicts. Reads no source.
 
-    With --code, --deal or --run: exactly what these name together, also where it was refused, or
-    its time has not come.
+    With --code, --deal or --run, send exactly what these select together, even if it was rejected
+    or its time has not come.
     """
     from convsync import pipeline
     from convsync.model.chosen import Chosen
@@ -251,7 +255,7 @@ def _narrowed(
         for name in names:
             if name not in there:
                 raise OperatorError(
-                    f"{option} {name}: there is none of that name; there are {', '.join(there)}."
+                    f"{option} {name}: there is no such name; there are: {', '.join(there)}."
                 )
     return Narrowed(deal_ids=frozenset(deals), rules=frozenset(rules), sources=frozenset(sources))
 

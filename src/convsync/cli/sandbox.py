@@ -19,14 +19,16 @@ app = typer.Typer(
 Host = Annotated[
     str,
     typer.Option(
-        "--host", metavar="ADDRESS", help="Where to listen; other than here needs a token."
+        "--host",
+        metavar="ADDRESS",
+        help="Where to listen; other than on this machine it needs a token.",
     ),
 ]
 HttpPort = Annotated[
-    int, typer.Option("--http-port", metavar="PORT", help="Port for HTTP; 0: any free one.")
+    int, typer.Option("--http-port", metavar="PORT", help="The port for HTTP; 0 for any free one.")
 ]
 GrpcPort = Annotated[
-    int, typer.Option("--grpc-port", metavar="PORT", help="Port for gRPC; 0: any free one.")
+    int, typer.Option("--grpc-port", metavar="PORT", help="The port for gRPC; 0 for any free one.")
 ]
 Token = Annotated[
     str | None,
@@ -35,15 +37,13 @@ Token = Annotated[
         metavar="TOKEN",
         envvar="CONVSYNC_SANDBOX_TOKEN",
         show_envvar=True,
-        help="Asked of whoever turns its switches or reads its books.",
+        help="Required from anyone who sets its switches or reads its books.",
     ),
 ]
 Demo = Annotated[
     bool, typer.Option("--demo", help="Fill the CRM, write a config, and print what to try.")
 ]
-Crm = Annotated[
-    str, typer.Option("--crm", metavar="NAME", help="Whose API the deals of --demo are read by.")
-]
+Crm = Annotated[str, typer.Option("--crm", metavar="NAME", help="The CRM that --demo plays.")]
 Folder = Annotated[
     Path, typer.Option("--folder", metavar="FOLDER", help="Where --demo writes its config.")
 ]
@@ -52,7 +52,7 @@ SandboxAsOf = Annotated[
     typer.Option(
         "--as-of",
         metavar="WHEN",
-        help="Let its clock stand at this instant; UTC without an offset.",
+        help="Stop its clock at this instant; UTC without an offset.",
     ),
 ]
 Url = Annotated[
@@ -96,13 +96,14 @@ def sandbox(
 @app.command("set")
 def set_(
     switch: Annotated[
-        str | None, typer.Argument(metavar="SWITCH", help="Which switch; none lists them.")
+        str | None,
+        typer.Argument(metavar="SWITCH", help="Which switch; without it, all are listed."),
     ] = None,
     value: Annotated[str, typer.Argument(metavar="JSON", help="What to set it to.")] = "null",
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Turn one of the sandbox's switches: its clock, faults, verdicts, account, CRMs."""
+    """Set one of the sandbox's switches: its clock, faults, verdicts, account, CRMs."""
     if switch is None:
         for path, form in _asked("GET", url, "switches", token).items():
             typer.echo(f"{path}\n{textwrap.indent(form, '    ')}")
@@ -111,7 +112,7 @@ def set_(
         body = json.loads(value)
     except ValueError:
         raise OperatorError(
-            f"{value} is not JSON. `convsync sandbox set` lists what each switch takes."
+            f"{value} is not JSON. `convsync sandbox set` lists what each switch accepts."
         ) from None
     output.show_json(_asked("POST", url, switch, token, body))
 
@@ -124,7 +125,7 @@ def show(
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Show what the sandbox knows: the platform's books, its clock, what was heard."""
+    """Show what the sandbox knows: the platform's books, its clock, the alerts it received."""
     output.show_json(_asked("GET", url, what, token))
 
 
@@ -144,7 +145,7 @@ def _asked(method: str, url: str, path: str, token: str | None, body: Any = None
     except requests.RequestException as error:
         raise OperatorError(
             f"No sandbox answers at {url} ({type(error).__name__}). Start it with"
-            " `convsync sandbox`, or name its address with --url."
+            " `convsync sandbox`, or give its URL with --url."
         ) from None
     if not answer.ok:
         raise OperatorError(f"The sandbox refused {path}: {told.get('error')}.")

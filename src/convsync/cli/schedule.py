@@ -21,18 +21,20 @@ if TYPE_CHECKING:
 
 At = Annotated[
     list[str] | None,
-    typer.Option("--at", metavar="TIME", help="A time of the company's day, 02:00; repeatable."),
+    typer.Option(
+        "--at", metavar="TIME", help="A time of day in the company's zone, 02:00; repeatable."
+    ),
 ]
 Every = Annotated[
     str | None,
-    typer.Option("--every", metavar="TIME", help="Instead: every so often, 15m or 2h."),
+    typer.Option("--every", metavar="TIME", help="Run at this interval instead, 15m or 2h."),
 ]
 MetricsPort = Annotated[
     int | None,
     typer.Option(
         "--metrics-port",
         metavar="PORT",
-        help="Also serve /metrics and /healthz there; 0: any free port.",
+        help="Also serve /metrics and /healthz on this port; 0 for any free one.",
     ),
 ]
 MetricsHost = Annotated[
@@ -40,7 +42,7 @@ MetricsHost = Annotated[
     typer.Option(
         "--metrics-host",
         metavar="HOST",
-        help="Where; other than here needs [metrics] token.",
+        help="Where to serve them; other than on this machine it needs [metrics] token.",
     ),
 ]
 
@@ -52,11 +54,11 @@ def schedule(
     metrics_host: MetricsHost = "127.0.0.1",
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Run each night when it is due, until stopped; one that was missed is run at once.
+    """Run each night when it is due, until stopped; a missed one runs at once.
 
-    When is said by [schedule], or by --at or --every; with [digest], the weekly digest goes out
-    when it is due, or after the next night. SIGTERM ends it, and a run that is under way stops at
-    its next safe step.
+    [schedule], --at or --every say when nights are due. With [digest], the weekly digest goes out
+    when it is due, or after the next night. SIGTERM ends it; a run in progress stops at its next
+    safe step.
     """
     from convsync import wiring
     from convsync.clock import system_clock

@@ -27,7 +27,7 @@ def require_alone(order: str, *, is_narrowed: bool) -> None:
     if is_narrowed:
         raise OperatorError(
             "--order score lists deals, and --state, --reason, --code, --rule, --older-than and"
-            " --value-above are about conversions: leave them out. --source can be asked for."
+            " --value-above are about conversions: leave them out. --source can be used."
         )
 
 

@@ -69,7 +69,7 @@ def serve(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Serve the page until stopped; `convsync users add` says who may sign in."""
-    from convsync import serving
+    from convsync.process import serving
 
     settings = options.load(config)
     tls = serving.tls_of(certificate, certificate_key)

@@ -7,7 +7,7 @@ from threading import current_thread, main_thread
 from types import FrameType
 from typing import Any
 
-from convsync.stopping import Stop
+from convsync.process.stopping import Stop
 
 PATIENCE_S = 4
 """How long to wait for requests in flight; with what is left to do, it ends within ten seconds."""

@@ -31,7 +31,8 @@ From = Annotated[
     str | None, typer.Option("--from", metavar="DAY", help="Only milestones from this day on.")
 ]
 To = Annotated[
-    str | None, typer.Option("--to", metavar="DAY", help="Only milestones to this day, included.")
+    str | None,
+    typer.Option("--to", metavar="DAY", help="Only milestones up to this day, included."),
 ]
 
 
@@ -49,7 +50,7 @@ Breaches = Annotated[
     bool,
     typer.Option(
         "--breaches",
-        help="List instead the deals that stayed at a milestone for longer than agreed in "
+        help="List the deals instead that stayed at a milestone for longer than agreed in "
         "[milestones].",
     ),
 ]
@@ -57,7 +58,7 @@ ShowUncorrectable = Annotated[
     bool,
     typer.Option(
         "--uncorrectable",
-        help="List instead what the platform counts, cannot correct, and should not count so.",
+        help="List the conversions instead that the platform counts wrongly and cannot correct.",
     ),
 ]
 _UNCORRECTABLE_COLUMNS = (
@@ -87,14 +88,16 @@ def status(
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Show the account of every deal, what is in flight or unreadable, and recent runs."""
+    """Show the account of every deal, what is in flight or unreadable, and the recent runs."""
     from convsync import wiring
     from convsync.clock import system_clock
     from convsync.report import agreements
     from convsync.report import status as standing
 
     if sum((breaches, platform, uncorrectable, check)) > 1:
-        raise typer.BadParameter("--breaches, --uncorrectable, --platform, --check: one at a time.")
+        raise typer.BadParameter(
+            "--breaches, --uncorrectable, --platform and --check: use only one at a time."
+        )
     if check or max_age:
         watching.check(config, as_of, max_age)
     settings = options.load(config)

@@ -8,8 +8,8 @@ from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 from convsync.errors import OperatorError
 
-app = typer.Typer(help="What sales hears of known people who come back.", no_args_is_help=True)
-Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many, the latest.")]
+app = typer.Typer(help="Notify sales about known people who come back.", no_args_is_help=True)
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many of the latest.")]
 _COLUMNS = ("at", "kind", "deal_id", "source", "state", "stage", "campaign", "steps")
 
 
@@ -17,10 +17,10 @@ _COLUMNS = ("at", "kind", "deal_id", "source", "state", "stage", "campaign", "st
 def list_comebacks(
     config: Config = DEFAULT_CONFIG, limit: Limit = 50, form: FormatOption = Format.TABLE
 ) -> None:
-    """List who came back lately, and whether that was told.
+    """List who came back lately, and whether sales was notified.
 
-    What is "waiting" is told by the next run; what is "leaving" was cut off while it was told, may
-    have been, and is not told again.
+    "waiting" is sent by the next run; "leaving" was interrupted in flight, may have arrived, and
+    is not sent again.
     """
     from convsync.store import comebacks
 
@@ -43,9 +43,9 @@ def list_comebacks(
 
 @app.command("send")
 def send(config: Config = DEFAULT_CONFIG) -> None:
-    """Tell sales now what waits to be told; exits 1 where something could not be delivered.
+    """Send sales the waiting messages now; exits 1 if one could not be delivered.
 
-    Every run does so at its end.
+    Every run does this at its end.
     """
     from convsync import wiring
     from convsync.watch.sales import tell
@@ -59,4 +59,4 @@ def send(config: Config = DEFAULT_CONFIG) -> None:
     if left:
         typer.echo(f"NOT delivered: {left:,}; the next run tries again.")
         raise typer.Exit(1)
-    typer.echo("All that waited and has a route was told.")
+    typer.echo("Every waiting message that has a route was sent.")

@@ -24,7 +24,7 @@ RoleOption = Annotated[
     Role, typer.Option("--role", help="viewer looks; operator also decides what is sent.")
 ]
 PasswordStdin = Annotated[
-    bool, typer.Option("--password-stdin", help="Read the password from stdin; else it is asked.")
+    bool, typer.Option("--password-stdin", help="Read the password from stdin instead of asking.")
 ]
 
 
@@ -42,13 +42,13 @@ def add(
     *,
     password_stdin: PasswordStdin = False,
 ) -> None:
-    """Let somebody sign in, with a password that is asked for."""
+    """Let somebody sign in, with a password that the command asks for."""
     from convsync.clock import system_clock
     from convsync.store import users
     from convsync.web import passwords
 
     if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
-        raise OperatorError(f"A name has 1 to {_LONGEST_NAME} characters that can be seen.")
+        raise OperatorError(f"A name must have 1 to {_LONGEST_NAME} visible characters.")
     kept = passwords.hash_of(_password(from_stdin=password_stdin))
     user = User(name=name.strip(), role=role)
     with (
@@ -58,8 +58,8 @@ def add(
         is_new = users.add(connection, user, kept, system_clock())
     if not is_new:
         raise OperatorError(
-            f"{user.name} may sign in already; `convsync users password {user.name}` gives them"
-            " another password."
+            f"{user.name} may sign in already; `convsync users password {user.name}` changes"
+            " their password."
         )
     typer.echo(f"{user.name} may sign in as {user.role}.")
 
@@ -68,7 +68,7 @@ def add(
 def password(
     name: Name, config: Config = DEFAULT_CONFIG, *, password_stdin: PasswordStdin = False
 ) -> None:
-    """Give somebody another password, and sign them out wherever they are signed in."""
+    """Change somebody's password, and sign them out everywhere."""
     from convsync.store import users
     from convsync.web import passwords
 
@@ -84,7 +84,7 @@ def password(
 
 @app.command("remove")
 def remove(name: Name, config: Config = DEFAULT_CONFIG) -> None:
-    """Let somebody sign in no longer, and sign them out."""
+    """Revoke somebody's access, and sign them out."""
     from convsync.store import users
 
     with (
@@ -98,7 +98,7 @@ def remove(name: Name, config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command("list")
 def list_users(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -> None:
-    """List who may sign in, and as what."""
+    """List who may sign in, and with what role."""
     from convsync.store import users
 
     with options.ledger(options.load(config)) as database, database.reading() as connection:
@@ -113,7 +113,7 @@ def list_users(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABL
 def require_installed() -> None:
     """Raise OperatorError where the libraries of the page are missing."""
     if any(find_spec(one) is None for one in ("argon2", "babel", "jinja2", "joserfc")):
-        raise OperatorError("The page needs libraries of its own: pip install 'convsync[serve]'.")
+        raise OperatorError("The page needs more libraries: pip install 'convsync[serve]'.")
 
 
 def require_somebody(settings: "Settings") -> None:
@@ -137,4 +137,4 @@ def _password(*, from_stdin: bool) -> str:
 
 def _require_known(name: str, *, is_known: bool) -> None:
     if not is_known:
-        raise OperatorError(f"There is no {name}; `convsync users list` has everybody.")
+        raise OperatorError(f"There is no user {name}; `convsync users list` shows everybody.")

@@ -41,7 +41,7 @@ _COLUMNS = (
 )
 
 VersionNumber = Annotated[
-    int | None, typer.Argument(metavar="[VERSION]", help="Its number; else the latest.")
+    int | None, typer.Argument(metavar="[VERSION]", help="Its number; by default the latest.")
 ]
 DealId = Annotated[str, typer.Argument(metavar="DEAL", help="The deal's ID in the CRM.")]
 Restate = Annotated[
@@ -49,7 +49,7 @@ Restate = Annotated[
     typer.Option(
         "--restate",
         help="Let the next run also correct what is counted already, as far as the platform still"
-        " takes it; `convsync plan` shows it before.",
+        " accepts it; `convsync plan` shows it beforehand.",
     ),
 ]
 
@@ -61,11 +61,11 @@ def learn(
     by: By = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Learn values, try the same on past months, and keep a version that nobody uses yet."""
+    """Learn values, test them on past months, and store a version that nothing uses yet."""
     from convsync import wiring
     from convsync.clock import system_clock
+    from convsync.decisions.whoami import os_user
     from convsync.values.versions import learn_version
-    from convsync.whoami import os_user
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
@@ -94,12 +94,12 @@ def accept(
 ) -> None:
     """Let rules of kind "expected" use a version from their next run on.
 
-    What is counted already keeps its value, unless it is to be restated.
+    Conversions that are counted already keep their value, unless --restate is given.
     """
     from convsync.clock import system_clock
+    from convsync.decisions.whoami import os_user
     from convsync.settings.value_checks import rules_that_learn
     from convsync.values.versions import accept_version
-    from convsync.whoami import os_user
 
     settings = options.load(config)
     with options.ledger(settings) as database:
@@ -131,7 +131,7 @@ def show(
     config: Config = DEFAULT_CONFIG,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Show the version that rules use, or another: its values, and how it did on past months."""
+    """Show the version that rules use, or another one: its values, and its test on past months."""
     settings = options.load(config)
     with options.ledger(settings) as database, database.reading() as connection:
         found, listed = version_asked(connection, version)
@@ -152,7 +152,7 @@ def explain(
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Say what a deal is worth at each milestone it reached, its chance now, and what moved it."""
+    """Show what a deal is worth at each milestone it reached, its chance now, and the reasons."""
     from convsync.clock import system_clock
     from convsync.store.walks import walks_of
 
@@ -162,7 +162,7 @@ def explain(
         used = accepted_or_raise(connection)
         walks = list(walks_of(connection, deal, with_origins=used.table.needs_origins))
     if not walks:
-        raise OperatorError(f"No deal {deal} is in the CRM, as far as was read.")
+        raise OperatorError(f"No deal {deal} has been read from the CRM.")
     from convsync.report.scores import scored
 
     rows = []

@@ -21,8 +21,8 @@ Check = Annotated[
     bool,
     typer.Option(
         "--check",
-        help="Print one line for a monitor instead, and exit with 0 (well), 1 (something to look "
-        "at) or 2 (nights stop, or cannot be trusted).",
+        help="Print one line for a monitor instead, and exit with 0 (well), 1 (something needs "
+        "attention) or 2 (nights stop, or cannot be trusted).",
     ),
 ]
 MaxAge = Annotated[
@@ -30,7 +30,7 @@ MaxAge = Annotated[
     typer.Option(
         "--max-age",
         metavar="TIME",
-        help="With --check: how long ago a run must have come to its end, e.g. 26h.",
+        help="With --check: how long ago a run may have finished, e.g. 26h.",
     ),
 ]
 

@@ -100,7 +100,7 @@ class AmountReader:
         is_plain = self._plain.match
         if all(map(is_plain, filter(None, texts))):
             return [Decimal(text) if text else None for text in texts]
-        raise CellError("is no plain number")
+        raise CellError("is not a plain number")
 
     def of_value(self, value: object) -> Amount:
         """Return the amount a typed value states, or raise CellError."""

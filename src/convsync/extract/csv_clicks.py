@@ -26,7 +26,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from convsync.apart import in_another_process
 from convsync.clock import Clock, system_clock
 from convsync.extract.blocks import SIZE, Blocks, ends_lines_with_a_byte, status_of
 from convsync.extract.cell_error import CellError
@@ -43,6 +42,7 @@ from convsync.extract.source import ClickChunk, chunk_of, chunks_of
 from convsync.extract.table_file import in_zone_of, is_workbook, opened_table
 from convsync.model.file_mark import FileMark
 from convsync.model.period import Period
+from convsync.process.apart import in_another_process
 
 _FIRST_BYTES = 1 << 16
 _APART = 4

@@ -321,7 +321,7 @@ class CsvFile:
                 self._record.clear()
                 names = next(self._rows, None)
         except csv.Error as error:
-            raise OperatorError(f"{self._path}: the header is not sound CSV ({error})") from None
+            raise OperatorError(f"{self._path}: the header is not valid CSV ({error})") from None
         if not names:
             raise OperatorError(
                 f"{self._path} is empty: it has no header. Export it again, with the names of its"

@@ -22,9 +22,9 @@ from convsync.errors import ConvsyncError, OperatorError, TransientError, Unexpe
 from convsync.extract.crm_adapter import batches
 from convsync.extract.crm_adapter import instant as instant_of
 from convsync.extract.paging import pages_by_cursor
-from convsync.guides import located
 from convsync.http import Answer, Http, NotJson, Verdict
 from convsync.pace import Limit
+from convsync.process.guides import located
 from convsync.signing_in.tokens import Fetch, Token, granted
 from convsync.vendor_words import name_of, path_of
 
@@ -215,7 +215,7 @@ def judge(answer: Answer) -> Verdict:
             return TransientError(f"{answer.place} was answered with 400 ({answer.code}).")
         case 403 if answer.code == "0x80072560":
             return OperatorError(
-                f"{answer.place}: the app is no user of this environment. Create an application"
+                f"{answer.place}: the app is not a user of this environment. Create an application"
                 f" user for it, as {located(_PAGE)} says."
             )
         case 403 if named := _PRIVILEGE.search(str(error.get("message"))):
@@ -255,7 +255,7 @@ def judge_login(answer: Answer) -> Verdict:
         (first,) = [*(body.get("error_codes") or ()), 0][:1]
         code = first if isinstance(first, int) else 0
         return OperatorError(
-            f"{answer.place} gave no token: {answer.code or 'no code'}, AADSTS{code}. Correct"
+            f"{answer.place} returned no token: {answer.code or 'no code'}, AADSTS{code}. Correct"
             f" tenant_id, client_id, client_secret or url; https://login.microsoftonline.com/error?code={code}"
             " says what is wrong."
         )

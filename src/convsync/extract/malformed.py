@@ -43,7 +43,8 @@ def as_documented(source: str) -> Iterator[None]:
         yield
     except MALFORMED as error:
         raise UnexpectedResponseError(
-            f"{source}: an answer of the CRM is not shaped as its documentation says"
+            f"{source}: an answer of the CRM does not have the form that its documentation "
+            "describes"
             f" ({_about(error)}, read by {_place_of(error)}). Please report it."
         ) from error
 

@@ -85,7 +85,7 @@ class JsonRpc:
         body = {"jsonrpc": "2.0", "method": "call", "id": 1, "params": params}
         answer = self._http.post("jsonrpc", body)
         if not isinstance(answer, dict) or "jsonrpc" not in answer:
-            raise UnexpectedResponseError(f"{self.name} did not answer by JSON-RPC.")
+            raise UnexpectedResponseError(f"{self.name} did not answer with JSON-RPC.")
         return answer.get("result")
 
 
@@ -128,6 +128,6 @@ def judge(answer: Answer) -> Verdict:
         return kind(f"{answer.place}: {words}.")
     if isinstance(inside, dict) or name.startswith("builtins."):
         return UnexpectedResponseError(
-            f"{answer.place} says {answer.status} and means {code_of(name) or 'an error'}."
+            f"{answer.place} answered {answer.status}, but reports {code_of(name) or 'an error'}."
         )
     return None

@@ -11,7 +11,7 @@ from typing import Any, Final
 from convsync.extract.odoo_api import NotReadableError, NotThereError, Transport
 from convsync.extract.odoo_records import OdooRecord, cell_of
 from convsync.extract.paging import pages_by_id
-from convsync.guides import located
+from convsync.process.guides import located
 
 LEAD_MODEL, PARTNER, CHANGE, MESSAGE = (
     "crm.lead", "res.partner", "mail.tracking.value", "mail.message",

@@ -28,8 +28,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract.crm_adapter import batches
 from convsync.extract.paging import Unrepeated
-from convsync.guides import located
 from convsync.http import Answer, Http, Verdict
+from convsync.process.guides import located
 from convsync.signing_in.tokens import Fetch, Token, access_token_in
 from convsync.vendor_words import code_of, name_of
 
@@ -74,7 +74,9 @@ class Api:
             came += len(_records(answer))
             yield from _records(answer)
         if isinstance(total, int) and came < total:
-            raise TransientError(f"{self._http.name} gave {came:,} of a query's {total:,} records.")
+            raise TransientError(
+                f"{self._http.name} returned {came:,} of a query's {total:,} records."
+            )
 
     def query_in(
         self, soql: str, ids: Sequence[str], *, with_deleted: bool = False

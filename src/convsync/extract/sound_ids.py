@@ -58,7 +58,7 @@ def plain_ids(texts: Sequence[str]) -> Sequence[str]:
         and not any(map(_ZOHO.match, texts))
     ):
         return texts
-    raise CellError("holds an ID that is not plain")
+    raise CellError("holds an ID that is not plain text")
 
 
 def is_no_key(text: str) -> bool:
@@ -83,7 +83,7 @@ def keys_in(texts: Sequence[str]) -> Sequence[str]:
 def raise_if_damaged(text: str) -> None:
     """Raise CellError for what a spreadsheet or a program wrote in an ID's place."""
     if text.casefold() in _NOTHING:
-        raise CellError("holds a word that stands for a missing ID: leave it empty")
+        raise CellError("holds a word that means a missing ID: leave it empty")
     if _EXPONENT.match(text) or _TENTHS.match(text) or _ERROR.match(text):
         raise CellError(
             f"holds what a spreadsheet made of an ID ({shape_of(text)}): format its column as text"

@@ -322,7 +322,7 @@ class _OpenQuery:
             inside = sum(1 for _ in result)
         if inside and not rows:
             raise OperatorError(
-                f"source '{self._source}': its query yields nothing with its window taken away, and"
+                f"source '{self._source}': its query returns nothing without its window, but"
                 f" {inside} rows with it: compare a column with :since or :until in its WHERE, as"
                 " in `changed >= :since`."
             )

@@ -90,7 +90,7 @@ class TimestampReader:
             case int() | float() | Decimal() if not isinstance(value, bool):
                 return self._of_number(Decimal(str(value)))
             case time() | timedelta():
-                raise CellError("holds a time of day alone: map what holds its date, too")
+                raise CellError("holds only a time of day: map what holds its date as well")
         raise CellError(
             f"holds a {type(value).__name__} where a time should be: map what holds times"
         )

@@ -150,8 +150,8 @@ def _sheets(path: Path) -> Mapping[str, Callable[[], Sequence[Sequence[object]]]
         workbook = CalamineWorkbook.from_path(path)
     except CalamineError as error:
         raise OperatorError(
-            f"{path} is no workbook that can be read: {error}. If it is an archive, unpack it; if"
-            " it has a password, save it without."
+            f"{path} is not a readable workbook: {error}. If it is an archive, unpack it; if it has"
+            " a password, save it without."
         ) from None
     return {name: partial(_rows_of, workbook, path, name) for name in workbook.sheet_names}
 

@@ -330,8 +330,8 @@ class Zoho:
         columns = tuple(name for name in wanted if name == "id" or name in self._known[kind])
         if len(columns) > _MOST_COLUMNS:
             raise OperatorError(
-                f"Zoho gives {_MOST_COLUMNS} columns at the most, and {len(columns)} of"
-                f" {_MODULES[kind]} are wanted: map fewer fields."
+                f"Zoho returns at most {_MOST_COLUMNS} columns, but {len(columns)} of"
+                f" {_MODULES[kind]} are mapped: map fewer fields."
             )
         return columns
 

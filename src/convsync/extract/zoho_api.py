@@ -21,8 +21,8 @@ from convsync.errors import (
 )
 from convsync.extract.crm_adapter import batches
 from convsync.extract.paging import Unrepeated, pages_by_id
-from convsync.guides import located
 from convsync.http import Answer, Http, Verdict
+from convsync.process.guides import located
 from convsync.signing_in.tokens import Fetch, Token, TokenKeeper, granted
 from convsync.vendor_words import code_of, name_of
 
@@ -223,7 +223,7 @@ def _limited(answer: Answer) -> TransientError:
     left = answer.headers.get("X-API-CREDITS-REMAINING", "")
     if left.isdigit() and int(left) < _DEAREST:
         return TransientError(
-            f"{answer.place}: the organisation's API credits of 24 hours are used up.",
+            f"{answer.place}: the organisation's API credits for 24 hours are used up.",
             retry_after_s=_AN_HOUR_S,
         )
     return TransientError(
@@ -240,7 +240,7 @@ def _refused_sign_in(place: str, body: Mapping[str, Any]) -> ConvsyncError:
     code = code_of(error) or "no code"
     if error == "Access Denied":
         return TransientError(
-            f"{place}: too many access tokens were asked for in ten minutes. Set token_file, so"
+            f"{place}: too many access tokens were requested in ten minutes. Set token_file, so"
             " that they are kept between runs.",
             retry_after_s=_TEN_MINUTES_S,
         )

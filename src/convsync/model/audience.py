@@ -127,8 +127,8 @@ LEFT_OUT: Mapping[Left, str] = {
     Left.REFUSED: "The person refused advertising with their data, or personalised advertising.",
     Left.NOT_GRANTED: "The person has not agreed to both uses of their data: ad_user_data and"
     " ad_personalization.",
-    Left.UNCLEAR: "The consent field holds a word that the configuration gives no meaning.",
-    Left.SHARED: "So many deals have the same e-mail or phone that it says nothing of who it is.",
+    Left.UNCLEAR: "The consent field has a word that the configuration does not define.",
+    Left.SHARED: "So many deals have the same e-mail or phone that it does not identify anybody.",
     Left.NO_IDENTIFIER: "Neither an e-mail nor a phone is known.",
     Left.EXCLUDED: "The person is in an audience that `but_not` names.",
 }

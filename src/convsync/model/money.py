@@ -64,7 +64,8 @@ class Money(Struct, frozen=True, kw_only=True, gc=False):
 
 
 def amounts_in_words(by_currency: Mapping[str | None, Decimal]) -> str:
-    """Return amounts of several currencies for people, one after the other."""
+    """Return amounts of several currencies for people, by the currencies' names."""
+    in_order = sorted(by_currency.items(), key=lambda pair: (pair[0] is None, pair[0] or ""))
     return " + ".join(
-        f"{amount:,.2f} {currency or '(no currency)'}" for currency, amount in by_currency.items()
+        f"{amount:,.2f} {currency or '(no currency)'}" for currency, amount in in_order
     )

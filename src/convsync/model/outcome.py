@@ -68,8 +68,8 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     ),
     Reason.CLICK_AFTER_MILESTONE: Explanation(
         "The only clicks found came after the milestone, so they cannot have led to it.",
-        "Check the milestone's date and the time zones of both exports. Where two clocks differ by"
-        " minutes, the rule's `clock_skew_minutes` says by how many.",
+        "Check the milestone's date and the time zones of both exports. If two clocks differ by"
+        " minutes, set the rule's `clock_skew_minutes`.",
     ),
     Reason.CLICK_OUTSIDE_LOOKBACK: Explanation(
         "The click came longer before the milestone than the rule's lookback window allows.",
@@ -84,15 +84,15 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Nothing, if that network brought the deal; a rule for its destination would count it.",
     ),
     Reason.CLICK_OF_EARLIER_SALE: Explanation(
-        "The clicks found led to an earlier sale: this deal was made after that one was won, and no"
-        " click has been seen of the customer since.",
+        "The clicks found led to an earlier sale: this deal was created after that one was won, and"
+        " the customer has not been seen to click since.",
         "Nothing, if the customer came back without an ad. `reuse_clicks = true` in the rule counts"
         " such a click for later deals too.",
     ),
     Reason.PERSON_FORGOTTEN: Explanation(
-        "The person behind this deal was forgotten: nothing more is sent of it, and what the"
+        "The person behind this deal was forgotten: nothing more is sent about it, and what the"
         " platform counts already is neither corrected nor taken back.",
-        "Nothing: this is final. What the ad platform itself holds is erased there.",
+        "Nothing: this is final. What the ad platform itself has must be erased there.",
     ),
     Reason.CONSENT_DENIED: Explanation(
         "The person refused that their data is used for advertising.", "Nothing: this is final."
@@ -102,13 +102,13 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Map the CRM's consent field in the source's [consent] table, if the person did agree.",
     ),
     Reason.CONSENT_UNCLEAR: Explanation(
-        "The consent field holds a word that the configuration gives no meaning.",
+        "The consent field has a word that the configuration does not define.",
         "Add the word to `granted`, `denied` or `unspecified` in the source's [consent] table;"
         " `convsync check` names it. The deals that wait are read again by the next run.",
     ),
     Reason.IDENTIFIERS_SHARED: Explanation(
-        "There is no click ID, and so many deals have the same e-mail or phone that it says nothing"
-        " of who is behind this one.",
+        "There is no click ID, and so many deals have the same e-mail or phone that it does not"
+        " identify who is behind this one.",
         "Nothing, if it is a switchboard or a shared mailbox. If it is one customer's, add the key"
         " that `convsync status` lists to [keys] allowed.",
     ),
@@ -117,7 +117,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Fill in the amount in the CRM, or set the rule's amounts.missing.",
     ),
     Reason.AMOUNT_ZERO: Explanation(
-        "The deal's amount is zero, and the rule takes zero as not filled in.",
+        "The deal's amount is zero, and the rule treats zero as not filled in.",
         "Fill in the amount in the CRM, or set the rule's amounts.zero.",
     ),
     Reason.AMOUNT_ABSURD: Explanation(
@@ -125,7 +125,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Correct the amount in the CRM, or raise the limit.",
     ),
     Reason.CURRENCY_MISSING: Explanation(
-        "The deal has an amount and no currency.",
+        "The deal has an amount but no currency.",
         "Fill in the currency, map its column, or set the source's `currency`.",
     ),
     Reason.SEGMENT_WITHOUT_VALUE: Explanation(
@@ -133,30 +133,31 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Add the segment to the table, or an `otherwise` amount.",
     ),
     Reason.VALUES_NOT_ACCEPTED: Explanation(
-        "The rule's value is learned from the company's own deals, and no version of what was"
-        " learned has been accepted.",
-        "Look at what `convsync values learn` prints, then `convsync values accept`. The next run"
-        " values and sends what is left out until then.",
+        "The rule's value is learned from the company's own deals, and no version of the learned"
+        " values has been accepted.",
+        "Look at what `convsync values learn` prints, then run `convsync values accept`. The next"
+        " run values and sends what was left out until then.",
     ),
     Reason.EXPECTED_VALUE_UNKNOWN: Explanation(
-        "The accepted version of the learned values knows no value of this milestone.",
-        "Run `convsync values learn`; it says from how many leads and sales each value is known."
+        "The accepted version of the learned values has no value for this milestone.",
+        "Run `convsync values learn`; it says how many leads and sales each value is based on."
         " `convsync values accept` lets the rules use it.",
     ),
     Reason.RATE_MISSING: Explanation(
         "Money came in for this deal in another currency, and there is no exchange rate for its"
         " day.",
-        "Bring the file that [rates] names up to date, or add the currency. The next night looks"
-        " at the deal again.",
+        "Update the file that [rates] names, or add the currency. The next night looks at the"
+        " deal again.",
     ),
     Reason.REVENUE_CAME: Explanation(
         "Money came in for this deal, so the conversion is worth that instead of what was expected"
-        " or had come before.",
-        "Nothing: it is restated as often as money comes, while the platform takes corrections.",
+        " or had come in before.",
+        "Nothing: it is restated whenever money comes in, as long as the platform accepts"
+        " corrections.",
     ),
     Reason.MILESTONE_WITHDRAWN: Explanation(
         "The CRM no longer says that the deal reached this milestone.",
-        "Nothing: if it reaches the milestone again it is counted.",
+        "Nothing: if it reaches the milestone again, it is counted.",
     ),
     Reason.OUTSIDE_RULE: Explanation(
         "The rule's condition (`when`) does not hold for this deal, or no longer does.",
@@ -169,8 +170,8 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.DEAL_DELETED: Explanation(
         "The deal is no longer in the CRM, or can no longer be seen there: it was deleted, the"
         " credentials lost the right to see it, or an export failed.",
-        "Nothing if it was deleted. Else grant the right again, or repeat the export: a deal that"
-        " is back is counted again.",
+        "Nothing if it was deleted. Otherwise grant the right again, or repeat the export: a deal"
+        " that is back is counted again.",
     ),
     Reason.DEAL_MERGED: Explanation("The deal was merged into another one.", "Nothing."),
     Reason.WAITING_FOR_CLICK: Explanation(
@@ -178,10 +179,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Nothing. If it came from an ad, check that its click is in the click log.",
     ),
     Reason.CLICK_TOO_RECENT: Explanation(
-        "The click is younger than the platform needs to know it.", "Nothing: it is sent when due."
+        "The click is too recent for the platform to know it.", "Nothing: it is sent when due."
     ),
     Reason.MILESTONE_IN_FUTURE: Explanation(
-        "The milestone's date lies in the future.",
+        "The milestone's date is in the future.",
         "Nothing: it is sent when the date has come. Correct the date if it is a mistake.",
     ),
     Reason.MILESTONE_SETTLING: Explanation(
@@ -197,17 +198,17 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Nothing, if it was removed on purpose. If it was renamed, say so under [moved].",
     ),
     Reason.PLATFORM_CANNOT: Explanation(
-        "The platform takes no such statement; what it counts already stays as it is.",
-        "See the code. `convsync status --uncorrectable` lists what is counted and not right.",
+        "The platform does not accept such a statement; what it counts already stays as it is.",
+        "See the code. `convsync status --uncorrectable` lists what is counted wrongly.",
     ),
     Reason.PLATFORM_REFUSED: Explanation(
         "The platform refused the conversion; its code is recorded beside this.",
-        "See the code. A change of the deal is sent again by itself.",
+        "See the code. If the deal changes, it is sent again automatically.",
     ),
     Reason.ANSWER_LOST: Explanation(
-        "Its request was never answered, and this platform might take a repeat of it for a second"
-        " conversion. It counts there or not: that stays unsure.",
-        "Look in the platform's own reports. Nothing more is sent of it.",
+        "Its request was never answered, and this platform might count a repeat as a second"
+        " conversion. Whether it counts there stays unsure.",
+        "Look in the platform's own reports. Nothing more is sent about it.",
     ),
 }
 

@@ -46,21 +46,21 @@ CODES: Mapping[str, CodeMeaning] = {
         "Give the milestone a rule for that network's destination.",
     ),
     IDENTIFIERS_NOT_TAKEN: CodeMeaning(
-        "There is no click ID, and this platform takes no hashed e-mail or phone instead."
+        "There is no click ID, and this platform accepts no hashed e-mail or phone instead."
     ),
     NO_IDENTIFIERS_LEFT: CodeMeaning(
         "The conversion was counted by hashed e-mail or phone alone, which may no longer be sent, "
-        "and the platform finds it by nothing else. Its value stays as it was counted.",
-        "Nothing, where consent was withdrawn. A retraction by order ID needs no identifiers: set "
-        "the destination's retract_with, for what has not grown too old.",
+        "and nothing else identifies it to the platform. Its value stays as it was counted.",
+        "Nothing, if consent was withdrawn. A retraction by order ID needs no identifiers: set "
+        "the destination's retract_with, for conversions that are not too old.",
     ),
     CLICK_CANNOT_BE_CORRECTED: CodeMeaning(
-        "The platform corrects nothing that began with a click ID of this kind (a wbraid, say). "
+        "The platform does not correct conversions with a click ID of this kind, such as a wbraid. "
         "The conversion stays as it was counted.",
-        "Nothing: clicks of this kind can be counted, and not corrected.",
+        "Nothing: conversions of such clicks can be counted, but not corrected.",
     ),
     TOO_OLD_TO_COUNT: CodeMeaning(
-        "The milestone is now older than the platform takes, so the report comes too late.",
+        "The milestone is now older than the platform accepts, so the report comes too late.",
         "Run convsync every night; what is this old can no longer be reported.",
     ),
     TOO_OLD_TO_CORRECT: CodeMeaning(
@@ -68,12 +68,12 @@ CODES: Mapping[str, CodeMeaning] = {
         "Nothing: count an earlier milestone, if deals often change this late.",
     ),
     VALUE_NOT_TAKEN: CodeMeaning(
-        "The value is larger than the platform takes.",
+        "The value is larger than the platform accepts.",
         "Correct the amount in the CRM, or set the rule's amounts.absurd_above.",
     ),
     TIME_CANNOT_BE_CORRECTED: CodeMeaning(
         "The conversion was counted at an estimated time, and the CRM's history now says another. "
-        "No platform gives a conversion another time, and under its order ID it cannot be counted "
+        "No platform changes the time of a conversion, and under its order ID it cannot be counted "
         "again.",
         "Nothing: value and click are right. If it happens often, raise the source's lag_minutes.",
     ),

@@ -1,25 +1,34 @@
-"""The deals behind a figure of a report, one by one: by the same passage through the funnel."""
+"""The deals behind a figure of a report, one by one: by the same passage through the funnel.
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+A list says of each deal what reports add up or take the middle of (what it is worth, how long it
+took, what was sent of it, what came in), so that whoever follows a figure finds it again.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+from itertools import islice
+from typing import Final, NamedTuple
 
-from convsync.model.ad_spending import Place
-from convsync.model.deal import LOST
+from convsync.model.deal import LOST, WON
 from convsync.model.period import ALL_TIME, Period
-from convsync.report.campaigns import GROUPINGS
-from convsync.report.passages import Passage, passages, segment_of
+from convsync.model.rule import Agreement
+from convsync.report.exchange import Exchange, Worth
+from convsync.report.narrowing import Conditions, Meant
+from convsync.report.passages import Loop, Passage, passages, sent_in, worth_in
+from convsync.report.returning import is_returning
+from convsync.report.revenue import Month
 from convsync.report.shortfalls import LEAD
+from convsync.store import breaches, revenue, sales
 from convsync.store.database import Connection, Database
-from convsync.store.origins import Origins
+from convsync.store.origins import Origins, Unknown
 from convsync.store.walks import Walk
 
-SOURCE = "source"
-TOLD_APART_BY = (SOURCE, *GROUPINGS)
-"""What deals can be told apart by beside their segments: what they began with, in the account."""
+_DAY: Final = timedelta(days=1)
+_AT_ONCE: Final = 1_000
+Sums = Mapping[str | None, Decimal]
 
 
 class Fate(StrEnum):
@@ -30,24 +39,58 @@ class Fate(StrEnum):
     WON = "won"
 
 
+class Customers(StrEnum):
+    """Whose deals: of those who had bought before, or of all others."""
+
+    NEW = "new"
+    RETURNING = "returning"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """Which deals are meant: those that came to a step, and with a fate, stopped there with it.
 
     `lead` is when they became leads, `reached` when they reached the step itself, None: whenever,
-    or never. `where` names what each must have in segments, as its source, or as what it began with
-    in the ad account: by the name that reports show, or by its IDs there.
+    or never. All conditions of `where` hold. What else is asked for:
+
+    - `is_timed`: the time from the step before is known: both were reached, at no estimated time.
+    - `decided_after`: at the step, by going on, by a loss, or by standing there for more days.
+    - `sent_for`: platforms were sent a conversion of this milestone.
+    - `with_click`: it began with a click.
+    - `loop`: it went round in this way.
+    - `customers`: it is of a new customer, or of a returning one.
+    - `late`: it stands there for longer than this agreement allows.
+
+    With `came_in`, what came in for each is added up: by the end of so many months after that of
+    the win, or all so far (-1).
     """
 
     came_to: str = LEAD
     fate: Fate | None = None
     lead: Period = ALL_TIME
     reached: Period | None = None
-    where: Mapping[str, str] = field(default_factory=dict)
+    where: Conditions = ()
+    is_timed: bool = False
+    decided_after: int | None = None
+    sent_for: str | None = None
+    with_click: bool = False
+    loop: Loop | None = None
+    customers: Customers | None = None
+    late: Agreement | None = None
+    came_in: int | None = None
+
+
+ALL_THAT_CAME: Final = -1
 
 
 class Behind(NamedTuple):
-    """A deal, how far it came, and what its CRM says that it is worth."""
+    """A deal, how far it came, what its CRM says that it is worth, and what reports make of it.
+
+    `worth` is what reports add up. Days are whole ones from the lead, and from coming to the step
+    before, to coming to the step that was asked for; `days_between` is the time between the two
+    milestones themselves, None where it is not known. `sent` is what platforms were sent for the
+    milestone that was asked for, and `came_in` what came in after the win; None unless asked for.
+    """
 
     source: str
     deal_id: str
@@ -56,28 +99,68 @@ class Behind(NamedTuple):
     fate: str
     amount: Decimal | None
     currency: str | None
+    worth: Decimal
+    worth_currency: str | None
+    days_from_lead: int | None
+    days_from_step: int | None
+    days_between: float | None
+    sent: Sums | None
+    came_in: Sums | None
 
 
 def deals_behind(
-    database: Database, order: Sequence[str], asked: Asked, *, now: datetime
+    database: Database,
+    order: Sequence[str],
+    asked: Asked,
+    *,
+    now: datetime,
+    zone: tzinfo,
+    exchange: Exchange,
+    absurd_above: Decimal | None = None,
 ) -> Iterator[Behind]:
-    """Yield the deals that are meant. `order` are the milestones as they follow one another."""
+    """Yield the deals that are meant. `order` are the milestones as they follow one another.
+
+    Amounts are what reports make of them, by the same exchange and the same limits.
+    """
     steps = [name for name in order if name != LOST]
     place = 0 if asked.came_to == LEAD else steps.index(asked.came_to) + 1
     with database.reading() as connection:
-        places = _Places(connection)
-        for walk, seen in passages(connection, steps, now=now):
-            fate = _fate_of(seen, len(steps))
-            if _is_meant(asked, seen, place, fate) and places.match(walk, asked.where):
-                yield Behind(
-                    source=walk.source,
-                    deal_id=walk.deal_id,
-                    lead_at=seen.lead_at,
-                    step=steps[seen.place - 1] if seen.place else LEAD,
-                    fate=fate.value,
-                    amount=walk.amount,
-                    currency=walk.currency,
-                )
+        found = _found(connection, steps, place, asked, now)
+        for walk, seen, came_in in _with_payments(connection, found, asked, now, zone, exchange):
+            sent = _sums(
+                worth for name, worth in sent_in(exchange, walk, now) if name == asked.sent_for
+            )
+            worth = worth_in(exchange, walk, seen, absurd_above)
+            between = _between(seen, place)
+            yield Behind(
+                source=walk.source,
+                deal_id=walk.deal_id,
+                lead_at=seen.lead_at,
+                step=steps[seen.place - 1] if seen.place else LEAD,
+                fate=_fate_of(seen, len(steps)).value,
+                amount=walk.amount,
+                currency=walk.currency,
+                worth=worth.amount,
+                worth_currency=worth.currency,
+                days_from_lead=seen.courses[place - 1].days if place else None,
+                days_from_step=_days_at(seen, place - 1) if place else None,
+                days_between=None if between is None else between / _DAY,
+                sent=sent if asked.sent_for else None,
+                came_in=came_in,
+            )
+
+
+def _found(
+    connection: Connection, steps: Sequence[str], place: int, asked: Asked, now: datetime
+) -> Iterator[tuple[Walk, Passage]]:
+    meant, is_more = Meant(connection, asked.where), _more(connection, asked, now)
+    for walk, seen in passages(connection, steps, now=now, with_sent=bool(asked.sent_for)):
+        if (
+            _is_meant(asked, seen, place, _fate_of(seen, len(steps)))
+            and meant.has(walk.row, walk.source, walk.segments)
+            and all(holds(walk, seen) for holds in is_more)
+        ):
+            yield walk, seen
 
 
 def _fate_of(seen: Passage, steps: int) -> Fate:
@@ -91,30 +174,99 @@ def _is_meant(asked: Asked, seen: Passage, place: int, fate: Fate) -> bool:
         return False
     if asked.fate is not None and (fate is not asked.fate or seen.place != place):
         return False
+    if asked.is_timed and _between(seen, place) is None:
+        return False
+    if asked.loop is not None and asked.loop not in seen.loops:
+        return False
+    if asked.decided_after is not None and not _has_decided(seen, place, asked.decided_after):
+        return False
     if asked.reached is None:
         return True
     at = seen.times[place - 1] if place else None
     return at is not None and at.reached_at in asked.reached
 
 
-class _Places:
-    """Tells whether deals have what is asked for, in segments or in the ad account."""
+def _has_decided(seen: Passage, place: int, after: int) -> bool:
+    """True where a deal that came to a step went on, was lost there, or stood there for longer."""
+    return seen.place > place or seen.is_lost or _days_at(seen, place) > after
 
-    def __init__(self, connection: Connection) -> None:
-        self._origins = Origins(connection)
 
-    def match(self, walk: Walk, where: Mapping[str, str]) -> bool:
-        """True where a deal has all of it."""
-        return all(wanted in self._of(walk, name) for name, wanted in where.items())
+def _days_at(seen: Passage, place: int) -> int:
+    """Return the days between coming to a step, 0 for the lead, and to the next, or until now."""
+    since = seen.courses[place - 1].days if place else 0
+    return max(seen.courses[place].days - since, 0) if place < len(seen.courses) else 0
 
-    def _of(self, walk: Walk, name: str) -> Sequence[str]:
-        """Return what a deal has there, by each name that it goes by."""
-        if name == SOURCE:
-            return [walk.source]
-        if name not in GROUPINGS:
-            return [segment_of(walk, name)]
-        place, grouping = self._origins.of(walk.row), GROUPINGS[name]
-        if not isinstance(place, Place):
-            return [""]
-        key = [getattr(place, part) for part in grouping.key]
-        return [grouping.label(place), "/".join(key)] if key[-1] else [""]
+
+def _between(seen: Passage, place: int) -> timedelta | None:
+    """Return the time from the milestone before to that of a step, if the funnel counts it."""
+    if place < 2:
+        return None
+    before, this = seen.times[place - 2], seen.times[place - 1]
+    if before is None or this is None or before.is_estimated or this.is_estimated:
+        return None
+    time = this.reached_at - before.reached_at
+    return time if time >= timedelta() else None
+
+
+def _more(
+    connection: Connection, asked: Asked, now: datetime
+) -> Sequence[Callable[[Walk, Passage], bool]]:
+    """Return what else must hold, that has to be looked up."""
+    conditions: list[Callable[[Walk, Passage], bool]] = []
+    if asked.sent_for is not None:
+        conditions.append(lambda walk, _: any(one.milestone == asked.sent_for for one in walk.sent))
+    if asked.with_click:
+        origins = Origins(connection)
+        conditions.append(lambda walk, _: origins.of(walk.row) is not Unknown.NO_CLICK)
+    if asked.customers is not None:
+        known, wanted = sales.customers(connection, now), asked.customers is Customers.RETURNING
+        conditions.append(lambda walk, seen: is_returning(known, walk, seen) is wanted)
+    if asked.late is not None:
+        late = _late(connection, asked.late, now)
+        conditions.append(lambda walk, _: (walk.source, walk.deal_id) in late)
+    return conditions
+
+
+def _late(connection: Connection, agreed: Agreement, now: datetime) -> set[tuple[str, str]]:
+    if agreed.next_within is None:
+        return set()
+    before = now - agreed.next_within
+    found = breaches.stopped_at(
+        connection, agreed.milestone, followed_by=agreed.followed_by, before=before
+    )
+    return {(one.source, one.deal_id) for one in found}
+
+
+def _with_payments(
+    connection: Connection,
+    found: Iterator[tuple[Walk, Passage]],
+    asked: Asked,
+    now: datetime,
+    zone: tzinfo,
+    exchange: Exchange,
+) -> Iterator[tuple[Walk, Passage, Sums | None]]:
+    """Yield deals with what came in for each, some at a time; None where that is not asked for."""
+    if asked.came_in is None:
+        yield from ((walk, seen, None) for walk, seen in found)
+        return
+    while chunk := list(islice(found, _AT_ONCE)):
+        payments = revenue.payments_of(connection, [walk.row for walk, _ in chunk])
+        for walk, seen in chunk:
+            won = walk.traces.get(WON)
+            last = None if won is None else Month.of(won.reached_at, zone).number + asked.came_in
+            is_all = asked.came_in == ALL_THAT_CAME or last is None
+            came = [
+                exchange.worth(one.money.amount, one.money.currency, one.paid_at)
+                for one in payments.get(walk.row, ())
+                if one.paid_at <= now
+                and (is_all or Month.of(one.paid_at, zone).number <= (last or 0))
+            ]
+            yield walk, seen, _sums(came)
+
+
+def _sums(parts: Iterable[Worth]) -> Sums:
+    sums: dict[str | None, Decimal] = {}
+    for one in parts:
+        if one.amount:
+            sums[one.currency] = sums.get(one.currency, Decimal(0)) + one.amount
+    return sums

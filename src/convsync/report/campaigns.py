@@ -13,16 +13,16 @@ Money stays in its currency, unless there are rates for it: a return is of costs
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, tzinfo
 from decimal import Decimal
-from typing import NamedTuple
 
 from convsync.model.ad_spending import CostView, Place
 from convsync.model.deal import LOST
 from convsync.model.period import Period
 from convsync.report.exchange import Exchange, Worth
+from convsync.report.narrowing import GROUPINGS, Conditions, Grouping, Meant, no_place_known
 from convsync.report.passages import Passage, passages, worth_in
 from convsync.report.shares import Interval, share_of
 from convsync.store import ad_costs
@@ -35,32 +35,6 @@ FEWEST = 10
 MAY_BE_CHANCE = 0.1
 
 ByCurrency = Mapping[str | None, Decimal]
-
-
-class Grouping(NamedTuple):
-    """What makes two clicks alike, how that is called, and where their costs are read."""
-
-    key: Sequence[str]
-    label: Callable[[Place], str]
-    view: CostView
-
-
-GROUPINGS: Mapping[str, Grouping] = {
-    "campaign": Grouping(("campaign_id",), lambda one: one.campaign, CostView.CAMPAIGN),
-    "ad_group": Grouping(
-        ("campaign_id", "ad_group_id"),
-        lambda one: f"{one.campaign} › {one.ad_group}",
-        CostView.AD_GROUP,
-    ),
-    "keyword": Grouping(
-        ("campaign_id", "ad_group_id", "match_type", "keyword"),
-        lambda one: f"{one.campaign} › {one.ad_group} › {one.keyword} ({one.match_type.lower()})",
-        CostView.KEYWORD,
-    ),
-    "device": Grouping(("device",), lambda one: one.device.lower(), CostView.CAMPAIGN),
-    "location": Grouping(("location",), lambda one: one.location, CostView.LOCATION),
-    "audience": Grouping(("audience",), lambda one: one.audience, CostView.AUDIENCE),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +68,22 @@ class Line:
         return next(iter(self.cost)) if len(self.cost) == 1 else None
 
     def cost_per(self, many: int) -> Decimal | None:
-        """Return what each of so many costs; None of nothing, or where costs are of several."""
-        cost = self.cost.get(self.currency)
+        """Return what each of so many costs; None of nothing, or where costs are of several.
+
+        None of what no place is known of either, here and in `return_on`: its leads mostly came
+        from elsewhere, and cost nothing, and its costs brought the leads of other lines.
+        """
+        cost = self._cost_of_its_leads
         return cost / many if many and cost is not None else None
 
     def return_on(self, value: ByCurrency) -> Decimal | None:
         """Return how much of its costs a value brings back: what of it is in their currency."""
-        cost = self.cost.get(self.currency)
+        cost = self._cost_of_its_leads
         return value.get(self.currency, Decimal(0)) / cost if cost else None
+
+    @property
+    def _cost_of_its_leads(self) -> Decimal | None:
+        return None if self.key is None else self.cost.get(self.currency)
 
     def is_partial(self, value: ByCurrency) -> bool:
         """True where some of a value is in another currency than the costs."""
@@ -113,7 +95,8 @@ class Campaigns:
     """The lines: first those with many leads and no sale, then by leads; last what is not known.
 
     `whole` is all of them; `unknown` says why so many leads are of nothing known. Costs are known
-    of `days_known` days of the period.
+    of `days_known` days of the period. `has_costs` is False where deals were narrowed in a way in
+    which the account tells no costs.
     """
 
     by: str
@@ -122,6 +105,7 @@ class Campaigns:
     whole: Line
     unknown: Mapping[Unknown, int]
     days_known: int
+    has_costs: bool
 
     @property
     def cheapest(self) -> Line | None:
@@ -205,7 +189,7 @@ class _Lines:
         self._names = names
         self._steps = steps
         self.whole = _Tally([0] * steps, "all")
-        self._rest = _Tally([0] * steps, f"(no {by.replace('_', ' ')} known)")
+        self._rest = _Tally([0] * steps, no_place_known(by))
         self._known: dict[tuple[str, ...], _Tally] = {}
 
     def at(self, place: Place | Unknown, *, names: bool = False) -> _Tally:
@@ -253,10 +237,12 @@ def campaigns_of(
     now: datetime,
     exchange: Exchange,
     absurd_above: Decimal | None = None,
+    where: Conditions = (),
 ) -> Campaigns:
     """Return what each campaign cost and brought from the first day of a period to the last.
 
-    `order` are the milestones as they follow one another; `by` is one of `GROUPINGS`.
+    `order` are the milestones as they follow one another; `by` is one of `GROUPINGS`. Of deals that
+    `where` leaves out nothing is counted; costs are known with it where it names campaigns alone.
     """
     steps = [name for name in order if name != LOST]
     grouping, unknown = GROUPINGS[by], Counter[Unknown]()
@@ -264,12 +250,14 @@ def campaigns_of(
     with database.reading() as connection:
         names = ad_costs.names(connection, grouping.view)
         lines = _Lines(grouping, by, len(steps), names)
-        origins = Origins(connection)
+        origins, meant = Origins(connection), Meant(connection, where)
         for walk, seen in passages(connection, steps, now=now):
             is_sold = seen.place == len(steps) and not seen.is_lost
             sold = seen.times[-1] if steps and is_sold else None
             is_lead, is_sale = seen.lead_at in days, sold is not None and sold.reached_at in days
             if not is_lead and not is_sale:
+                continue
+            if not meant.has(walk.row, walk.source, walk.segments):
                 continue
             place = origins.of(walk.row)
             worth = worth_in(exchange, walk, seen, absurd_above)
@@ -280,11 +268,18 @@ def campaigns_of(
                     tally.add_sale(worth)
             if is_lead and isinstance(place, Unknown):
                 unknown[place] += 1
-        _add_costs(connection, lines, grouping.view, period, exchange, zone)
+        if meant.knows_costs:
+            _add_costs(connection, lines, grouping.view, period, exchange, zone, meant)
         days_known = len(ad_costs.days_known(connection, *period))
     whole, in_order = lines.finished()
     return Campaigns(
-        by=by, steps=steps, lines=in_order, whole=whole, unknown=unknown, days_known=days_known
+        by=by,
+        steps=steps,
+        lines=in_order,
+        whole=whole,
+        unknown=unknown,
+        days_known=days_known,
+        has_costs=meant.knows_costs,
     )
 
 
@@ -295,12 +290,15 @@ def _add_costs(
     period: tuple[date, date],
     exchange: Exchange,
     zone: tzinfo,
+    meant: Meant,
 ) -> None:
     """Count costs in, and what campaigns cost besides what this view tells apart."""
 
     def spent_on(view: CostView) -> Iterable[tuple[Spent, Worth]]:
         by_day = exchange.currency is not None
         for spent in ad_costs.spent(connection, view, *period, by_day=by_day):
+            if not meant.has_cost(spent.place):
+                continue
             at = datetime.combine(spent.day or period[1], time(12), zone)
             yield spent, exchange.worth(spent.cost, spent.currency, at)
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from convsync.model.chain import Head
-from convsync.settling import Uploaded
+from convsync.sending.settling import Uploaded
 
 
 class Ending(StrEnum):

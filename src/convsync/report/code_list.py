@@ -15,7 +15,7 @@ from convsync.store.database import Connection, Database
 
 EXAMPLES = 3
 LAST_DAYS = 30
-_UNKNOWN = "This code stands in no table of ours: its rows are tried again every day."
+_UNKNOWN = "convsync does not know this code: its rows are tried again every day."
 _LOOKED_AT = 200
 """How many of the latest events with a code are looked at for examples."""
 

@@ -8,7 +8,6 @@ time: a rule that counts it would have caught them. Of several the latest is nam
 most of the sale.
 """
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,17 +20,16 @@ from convsync.model.ledger import Side
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
 from convsync.report.exchange import Exchange, Worth
+from convsync.report.narrowing import SOURCE, Conditions, Meant, segment_in
 from convsync.store import collected, coverage, deals
 from convsync.store.coverage import Alike
 from convsync.store.database import Connection, Database
 from convsync.store.kin import kin_of
 from convsync.store.selection import PERSON
 
-NOT_FILLED_IN = "(not filled in)"
-"""The group of deals that have nothing in a segment."""
 NO_FORM = "(no form known)"
 """The group of deals whose person was not seen to send a form."""
-BY_SOURCE, BY_FORM = "source", "form"
+BY_FORM = "form"
 _AT_ONCE = 500
 
 
@@ -114,24 +112,26 @@ def coverage_of(
     *,
     by: str | None = None,
     exchange: Exchange | None = None,
+    where: Conditions = (),
 ) -> Coverage:
     """Return the coverage of the rules' conversions, in periods that follow each other.
 
     What they are worth is added up as `exchange` has it, at the day of each milestone.
 
     `by` is "source", "form" or a segment; with none, the periods' names are the groups. A form is
-    what the site's snippet reported of the deal's person last.
+    what the site's snippet reported of the deal's person last. Of deals that `where` leaves out
+    nothing is counted.
     """
     by_rule: dict[str, dict[str, dict[How, Tally]]] = {rule.name: {} for rule in rules}
     exchange = exchange or Exchange()
     asked = {
-        "by_segments": by not in (None, BY_SOURCE, BY_FORM),
-        "by_deal": by == BY_FORM,
+        "by_segments": by not in (None, SOURCE, BY_FORM) or bool(where),
+        "by_deal": by == BY_FORM or bool(where),
         "by_time": exchange.currency is not None,
     }
     with database.reading() as connection:
         for name, period in periods.items():
-            found = coverage.counted(connection, period, **asked)
+            found = _meant(connection, coverage.counted(connection, period, **asked), where)
             forms = _forms(connection, found) if by == BY_FORM else {}
             for one in found:
                 if one.rule in by_rule:
@@ -139,7 +139,7 @@ def coverage_of(
                     parts = by_rule[one.rule].setdefault(group, defaultdict(Tally))
                     worth = _worth(one, exchange)
                     parts[_how(one)].add(one.conversions, {worth.currency: worth.amount})
-        late = _too_late(connection, rules, periods.values())
+        late = _too_late(connection, rules, periods.values(), where)
     return Coverage(
         groups=[
             Group(rule, name, parts)
@@ -148,11 +148,6 @@ def coverage_of(
         ],
         too_late=late,
     )
-
-
-def segment_in(segments: str | None, name: str) -> str:
-    """Return what the JSON of a deal's segments has under a name, or that it has nothing there."""
-    return str(json.loads(segments or "{}").get(name) or NOT_FILLED_IN)
 
 
 def caught_at(
@@ -198,7 +193,7 @@ def _group_of(one: Alike, by: str | None, period: str, forms: Mapping[int, str])
         return period
     if by == BY_FORM:
         return forms.get(one.deal or 0, NO_FORM)
-    if by == BY_SOURCE:
+    if by == SOURCE:
         return one.source
     return segment_in(one.segments, by)
 
@@ -212,8 +207,23 @@ def _how(one: Alike) -> How:
     )
 
 
+def _meant(connection: Connection, found: list[Alike], where: Conditions) -> list[Alike]:
+    """Return those of deals that meet all conditions; with any, each is of one deal."""
+    if not where:
+        return found
+    meant = Meant(connection, where)
+    return [
+        one
+        for one in sorted(found, key=lambda one: one.deal or 0)
+        if meant.has(one.deal or 0, one.source, one.segments)
+    ]
+
+
 def _too_late(
-    connection: Connection, rules: Sequence[ConversionRule], periods: Iterable[Period]
+    connection: Connection,
+    rules: Sequence[ConversionRule],
+    periods: Iterable[Period],
+    where: Conditions,
 ) -> list[TooLate]:
     by_rule = {rule.name: rule for rule in rules}
     found: dict[str, list[str | None]] = {}
@@ -223,8 +233,10 @@ def _too_late(
         for pair in coverage.late(connection, period)
         if pair[1] in by_rule
     ]
+    pairs.sort()
+    meant = Meant(connection, where)
     for start in range(0, len(pairs), _AT_ONCE):
-        for name, caught in _caught(connection, by_rule, pairs[start : start + _AT_ONCE]):
+        for name, caught in _caught(connection, by_rule, pairs[start : start + _AT_ONCE], meant):
             found.setdefault(name, []).append(caught)
     return [
         TooLate(name, len(found[name]), Counter(filter(None, found[name])))
@@ -237,13 +249,16 @@ def _caught(
     connection: Connection,
     rules: Mapping[str, ConversionRule],
     pairs: Sequence[tuple[int, str]],
+    meant: Meant,
 ) -> Iterator[tuple[str, str | None]]:
-    """Yield the rule of each late conversion, and the milestone that would have caught it."""
+    """Yield the rule of each late conversion that is meant, and the milestone in time for it."""
     rows = sorted({row for row, _ in pairs})
     known = {stored.row: stored.deal for stored in deals.numbered(connection, rows)}
     logged = kin_of(connection, rows).candidates
     for row, name in pairs:
         deal, rule = known[row], rules[name]
+        if not meant.has(row, deal.source, deal.segments):
+            continue
         milestone = deal.milestone(rule.milestone)
         candidates = candidates_of(deal, logged.get(row, ()))
         yield name, caught_at(deal, milestone, candidates, rule) if milestone else None

@@ -62,8 +62,10 @@ class Exchange:
                 " day before it."
             )
         for currency, days in sorted(self._missing.items()):
+            amounts = "1 amount" if len(days) == 1 else f"{len(days):,} amounts"
             notes.append(
-                f"{len(days):,} amounts in {currency} are left in it: there is no rate for the days"
-                f" from {min(days)} to {max(days)}. Add them to the file that [rates] names."
+                f"{amounts} in {currency} {'is' if len(days) == 1 else 'are'} left in it: there is"
+                f" no rate for the days from {min(days)} to {max(days)}. Add them to the file that"
+                " [rates] names."
             )
         return notes

@@ -15,6 +15,7 @@ from convsync.model.click import ClickIdKind, MatchBasis
 from convsync.model.consent import ConsentStatus
 from convsync.model.period import Period
 from convsync.profile.signs import HEXADECIMAL, is_without_capitals
+from convsync.report.narrowing import Conditions, Meant
 from convsync.store import coverage
 from convsync.store.coverage import HeldFields
 from convsync.store.database import Database
@@ -52,15 +53,19 @@ class FieldQuality:
         return bool(self.empty or self.lower_case or self.cut)
 
 
-def fields_of(database: Database, period: Period) -> list[FieldQuality]:
+def fields_of(database: Database, period: Period, where: Conditions = ()) -> list[FieldQuality]:
     """Return how the fields stand of deals with a milestone in a period, source by source.
 
     A segment counts for a source where any of its deals has it, and hashed e-mails and phones only
-    of deals that did not refuse: of others none are kept.
+    of deals that did not refuse: of others none are kept. Looked at are deals that meet all
+    conditions.
     """
     sources: dict[str, _OfSource] = {}
     with database.reading() as connection:
+        meant = Meant(connection, where)
         for held in coverage.held_fields(connection, period):
+            if not meant.has(held.id, held.source, held.segments):
+                continue
             sources.setdefault(held.source, _OfSource()).add(held)
     return [one for name in sorted(sources) for one in sources[name].fields(name)]
 

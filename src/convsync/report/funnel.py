@@ -21,6 +21,7 @@ from decimal import Decimal
 
 from convsync.model.deal import LOST
 from convsync.report.exchange import Exchange, Worth
+from convsync.report.narrowing import Conditions, Meant
 from convsync.report.passages import Loop, Passage, passages, sent_in, worth_in
 from convsync.report.returning import Counting, Returning
 from convsync.report.shares import Interval, place_among, share_of
@@ -92,8 +93,9 @@ def funnel_of(
     now: datetime,
     exchange: Exchange,
     absurd_above: Decimal | None = None,
+    where: Conditions = (),
 ) -> Sequence[Cohort]:
-    """Return the funnel of each cohort, by name.
+    """Return the funnel of each cohort, by name, of the deals that meet all conditions.
 
     `order` are the milestones as they follow one another; a loss is none of them. What was reached
     after `now` is not yet. Amounts below zero or above `absurd_above` are worth nothing here;
@@ -103,12 +105,12 @@ def funnel_of(
     cohorts: dict[str, _Cohort] = {}
     everything = [Counter[Course]() for _ in steps]
     with database.reading() as connection:
-        known = sales.customers(connection, now)
+        known, meant = sales.customers(connection, now), Meant(connection, where)
         for walk, seen in passages(connection, steps, now=now, with_sent=True):
             for all_courses, course in zip(everything, seen.courses, strict=True):
                 all_courses[course] += 1
             name = group_of(walk, seen.lead_at)
-            if name is not None:
+            if name is not None and meant.has(walk.row, walk.source, walk.segments):
                 worth = worth_in(exchange, walk, seen, absurd_above)
                 cohort = cohorts.get(name) or _Cohort.of(steps, Counting(known, now))
                 cohort.add(walk, seen, worth, sent_in(exchange, walk, now))

@@ -5,14 +5,19 @@ same list.
 """
 
 import shlex
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 from urllib.parse import urlencode
 
+from convsync.report.narrowing import Conditions
+
 Days = tuple[date, date]
 """The first and the last day, both included."""
+YES = "yes"
+"""What an address says where a command has an option without a value."""
+ALL_SO_FAR = "all"
 
 
 class Behind(Protocol):
@@ -29,13 +34,24 @@ class Behind(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DealsBehind:
-    """Deals that came to a step of the funnel; with a fate, those that stopped there with it."""
+    """Deals that came to a step of the funnel; with a fate, those that stopped there with it.
+
+    The rest is as `report.behind.Asked` has it, in the words that are typed.
+    """
 
     came_to: str
     fate: str | None = None
     lead: Days | None = None
     reached: Days | None = None
-    where: Mapping[str, str] = field(default_factory=dict)
+    where: Conditions = ()
+    timed: bool = False
+    decided_after: int | None = None
+    sent_for: str | None = None
+    with_click: bool = False
+    went_round: str | None = None
+    customers: str | None = None
+    late: bool = False
+    came_in: int | str | None = None
 
     def command(self) -> str:
         """Return what is to be typed to list them."""
@@ -45,30 +61,41 @@ class DealsBehind:
         """Return where the page lists them."""
         return f"/deals?{_query(self._asked())}"
 
-    def _asked(self) -> Iterator[tuple[str, str]]:
+    def _asked(self) -> Iterator[tuple[str, str | None]]:
         yield "came-to", self.came_to
         if self.fate is not None:
             yield "fate", self.fate
         yield from _between("lead", self.lead)
         yield from _between("reached", self.reached)
-        for name, value in self.where.items():
-            yield "where", f"{name}={value}"
+        for condition in self.where:
+            yield "where", str(condition)
+        for name in ("timed", "with_click", "late"):
+            if getattr(self, name):
+                yield name.replace("_", "-"), None
+        for name in ("decided_after", "sent_for", "went_round", "customers", "came_in"):
+            value = getattr(self, name)
+            if value is not None:
+                yield name.replace("_", "-"), str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversionsBehind:
-    """Conversions of a rule that stand alike, and were matched by the same, or not for the same.
+    """Conversions that stand alike, and were matched by the same, or not for the same reason.
 
-    `found_by` and `click` are as `report.coverage.How` has them.
+    `found_by` and `click` are as `report.coverage.How` has them; `covered` says whether they have a
+    click or a person at all.
     """
 
-    rule: str
-    state: str
+    rule: str | None = None
+    state: str | None = None
     reason: str | None = None
     code: str | None = None
+    source: str | None = None
     click: str | None = None
     found_by: str | None = None
+    covered: bool | None = None
     reached: Days | None = None
+    where: Conditions = ()
 
     def command(self) -> str:
         """Return what is to be typed to list them."""
@@ -78,14 +105,16 @@ class ConversionsBehind:
         """Return where the page lists them."""
         return f"/conversions?{_query(self._asked())}"
 
-    def _asked(self) -> Iterator[tuple[str, str]]:
-        yield "rule", self.rule
-        yield "state", self.state
-        for name in ("reason", "code", "click", "found_by"):
+    def _asked(self) -> Iterator[tuple[str, str | None]]:
+        for name in ("rule", "state", "reason", "code", "source", "click", "found_by"):
             value = getattr(self, name)
             if value is not None:
                 yield name.replace("_", "-"), value
+        if self.covered is not None:
+            yield "covered", YES if self.covered else "no"
         yield from _between("reached", self.reached)
+        for condition in self.where:
+            yield "where", str(condition)
 
 
 def _between(what: str, days: Days | None) -> Iterator[tuple[str, str]]:
@@ -95,10 +124,12 @@ def _between(what: str, days: Days | None) -> Iterator[tuple[str, str]]:
         yield f"{what}-to", str(last)
 
 
-def _typed(asked: Iterator[tuple[str, str]]) -> str:
-    options = [word for name, value in asked for word in (f"--{name}", value)]
+def _typed(asked: Iterator[tuple[str, str | None]]) -> str:
+    options = [word for name, value in asked for word in (f"--{name}", value) if word is not None]
     return shlex.join(["convsync", "deals", *options])
 
 
-def _query(asked: Iterator[tuple[str, str]]) -> str:
-    return urlencode([(name.replace("-", "_"), value) for name, value in asked])
+def _query(asked: Iterator[tuple[str, str | None]]) -> str:
+    return urlencode(
+        [(name.replace("-", "_"), YES if value is None else value) for name, value in asked]
+    )

@@ -6,16 +6,16 @@ styles of their own, drawn by leather (MIT); what a chart shows stands in a tabl
 nothing is told by a picture alone.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from enum import Enum
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from html import escape
 from itertools import zip_longest
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from convsync.report.formats import OURS, Formats
 from convsync.report.leads_to import Behind
@@ -31,12 +31,14 @@ th,td{border-bottom:1px solid var(--line);padding:.3rem .6rem;text-align:left;ve
 td.number,th.number{text-align:right;white-space:nowrap}
 figure{margin:1rem 0;background:#fff;border:1px solid var(--line)}
 figcaption{color:#222;padding:.5rem .75rem 0}
-tr.led td{border-bottom:0}tr.behind td{padding-top:0;font-size:.75rem}
+td a{color:inherit;text-decoration-color:var(--line);text-underline-offset:.2em}
+td a:hover{text-decoration-color:currentcolor}.lists{font-size:.8rem}
+li:target{background:var(--soft)}
 dl{font-size:.85rem}table{font-size:.9rem}code{overflow-wrap:anywhere}
 dt{font-weight:600}dd{margin:0 0 .6rem}
 svg{display:block;height:auto;max-width:100%;width:100%}
 @media print{body{max-width:none;padding:0;font-size:11pt}
-figure,tr{break-inside:avoid}h2,h3,tr.led{break-after:avoid}
+figure,tr{break-inside:avoid}h2,h3{break-after:avoid}td a{text-decoration:none}
 .wide{overflow:visible}table{font-size:8pt}td.number,th.number{white-space:normal}}
 """
 _DIGEST: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
@@ -45,9 +47,12 @@ _WIDTH: Final = 640
 _FRAME: Final = 80
 _BAR: Final = 34
 _MOST_BARS: Final = 30
+_MOST_CHARTS: Final = 128
 _LONGEST_LABEL: Final = 30
 _COLOUR: Final = "#3566a8"
 _FONT: Final = "sans-serif"
+_NOTHING: Final = re.compile(r"0([.,]0+)?%?( \(.*\)| [A-Z]{3})?")
+"""A figure behind which there is no deal: 0, 0%, 0.00 EUR, 0 (0% to 12%)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +84,53 @@ class Section:
     behind: Sequence[Mapping[str, Behind]] = ()
 
 
-class Leads(Enum):
-    """How a page leads to what is behind its figures."""
+class Links(Protocol):
+    """How figures lead to what is behind them."""
 
-    BY_COMMAND = "what is to be typed stands below each row"
-    BY_LINK = "figures are links within the page that serves them"
+    def href(self, behind: Behind) -> str:
+        """Return where a link to it leads."""
+        ...
+
+    def rest(self) -> Iterator[str]:
+        """Yield what stands below all sections because of the links in them."""
+        ...
+
+
+class ToThePage:
+    """Links to the page that `serve` serves: within it, or from elsewhere to its `url`."""
+
+    def __init__(self, url: str = "") -> None:
+        self._url = url.removesuffix("/")
+
+    def href(self, behind: Behind) -> str:
+        """Return where the page lists it."""
+        return f"{self._url}{behind.address()}"
+
+    def rest(self) -> Iterator[str]:
+        """Yield nothing."""
+        yield from ()
+
+
+class ToCommands:
+    """Links within a file, to the commands that list what is behind its figures."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def href(self, behind: Behind) -> str:
+        """Return where its command stands."""
+        return f"#list-{self._numbers.setdefault(behind.command(), len(self._numbers) + 1)}"
+
+    def rest(self) -> Iterator[str]:
+        """Yield the commands that were linked to."""
+        if not self._numbers:
+            return
+        yield "<h2>What is behind the figures</h2>"
+        yield "<p>A figure that is a link leads to the command that lists what it counts.</p>"
+        yield '<ol class="lists">'
+        for command, number in self._numbers.items():
+            yield f'<li id="list-{number}"><code>{escape(command)}</code></li>'
+        yield "</ol>"
 
 
 def localised(section: Section, formats: Formats) -> Section:
@@ -104,8 +151,11 @@ def localised(section: Section, formats: Formats) -> Section:
     return replace(section, rows=rows, notes=notes, chart=chart)
 
 
-def page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
-    """Return the page, whose text may hold anything: it is escaped."""
+def page(title: str, subtitle: str, sections: Sequence[Section], links: Links | None = None) -> str:
+    """Return the page, whose text may hold anything: it is escaped.
+
+    Its figures lead to commands in it, unless `links` lead elsewhere.
+    """
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
@@ -113,18 +163,20 @@ def page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{escape(title)}</h1><p>{escape(subtitle)}</p>",
-        body(sections),
+        body(sections, links or ToCommands()),
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def body(sections: Sequence[Section], leads: Leads = Leads.BY_COMMAND) -> str:
-    """Return the parts of a page, to stand in one: what is in them is escaped."""
-    return "\n".join(line for section in sections for line in _section(section, leads))
+def body(sections: Sequence[Section], links: Links | None = None) -> str:
+    """Return the parts of a page that is served, to stand in one: what is in them is escaped."""
+    links = links or ToThePage()
+    lines = [line for section in sections for line in _section(section, links)]
+    return "\n".join([*lines, *links.rest()])
 
 
-def _section(section: Section, leads: Leads) -> Iterator[str]:
+def _section(section: Section, links: Links) -> Iterator[str]:
     yield f"<h{section.level}>{escape(section.heading)}</h{section.level}>"
     for note in section.notes:
         yield f"<p>{escape(note)}</p>"
@@ -132,7 +184,7 @@ def _section(section: Section, leads: Leads) -> Iterator[str]:
         caption = f"<figcaption>{escape(section.chart.title)}</figcaption>"
         yield f"<figure>{caption}{svg(section.chart)}</figure>"
     if section.rows:
-        yield from _table(section, leads)
+        yield from _table(section, links)
     if section.definitions:
         yield "<dl>"
         for word, meaning in section.definitions:
@@ -140,7 +192,7 @@ def _section(section: Section, leads: Leads) -> Iterator[str]:
         yield "</dl>"
 
 
-def _table(section: Section, leads: Leads) -> Iterator[str]:
+def _table(section: Section, links: Links) -> Iterator[str]:
     kinds = [' class="number"' if name in section.numbers else "" for name in section.columns]
     yield '<div class="wide"><table><thead><tr>'
     for name, kind in zip(section.columns, kinds, strict=True):
@@ -148,31 +200,32 @@ def _table(section: Section, leads: Leads) -> Iterator[str]:
     yield "</tr></thead><tbody>"
     for row, behind in zip_longest(section.rows, section.behind):
         cells = zip(section.columns, row, kinds, strict=True)
-        links = behind if behind and leads is Leads.BY_LINK else {}
+        led = behind or {}
         shown = "".join(
-            f"<td{kind}>{_cell(text, links.get(name))}</td>" for name, text, kind in cells
+            f"<td{kind}>{_cell(text, led.get(name), links)}</td>" for name, text, kind in cells
         )
-        if behind and leads is Leads.BY_COMMAND:
-            yield f'<tr class="led">{shown}</tr>'
-            listed = f"listed by <code>{escape(next(iter(behind.values())).command())}</code>"
-            yield f'<tr class="behind"><td colspan="{len(kinds)}">{listed}</td></tr>'
-        else:
-            yield f"<tr>{shown}</tr>"
+        yield f"<tr>{shown}</tr>"
     yield "</tbody></table></div>"
 
 
-def _cell(text: str, behind: Behind | None) -> str:
+def _cell(text: str, behind: Behind | None, links: Links) -> str:
     """Return what a cell shows, as a link where something stands behind it."""
-    if behind is None or text in ("", "0"):
+    if behind is None or not text or _NOTHING.fullmatch(text):
         return escape(text)
-    return f'<a href="{escape(behind.address())}">{escape(text)}</a>'
+    return f'<a href="{escape(links.href(behind))}">{escape(text)}</a>'
 
 
 def svg(chart: Chart) -> str:
     """Return a chart that grows and shrinks with the page; of very many bars the first."""
+    return _drawn(replace(chart, bars=tuple(chart.bars[:_MOST_BARS])))
+
+
+@lru_cache(maxsize=_MOST_CHARTS)
+def _drawn(chart: Chart) -> str:
+    """Draw a chart, once for all who look at the same: it takes longer than to count its bars."""
     import leather  # slow to import, and for most commands in vain
 
-    bars = [*chart.bars[:_MOST_BARS]]
+    bars = [*chart.bars]
     _in_our_theme(leather.theme)
     drawn = leather.Chart()
     drawn.add_x_scale(0, max([1.0, *(value for _, value in bars)]))

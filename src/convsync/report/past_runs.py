@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from convsync.errors import UnsafePlanError
 from convsync.model.chain import Head
 from convsync.model.run_stage import STAGES
 from convsync.plan import Step
 from convsync.report.closing import Ending
-from convsync.store import audit_blocks, batches, runs
-from convsync.store.database import Database
+from convsync.store import audit_blocks, batches, kept_plans, runs
+from convsync.store.database import Connection, Database
 
 RUNNING, KILLED = "RUNNING", "KILLED"
 """What stands in place of an ending while a run goes on, and where it never said how it ended."""
@@ -88,6 +89,34 @@ def past_runs(database: Database, last: int) -> list[PastRun]:
     """Return the last runs, oldest first."""
     with database.reading() as connection:
         return [_run(row) for row in reversed(runs.latest(connection, last))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """Of the last runs: the nights, oldest first; those that were refused as unsafe and whose plan
+    is kept, each with how many conversions that has; and the audit log's head at the last end."""
+
+    nights: Sequence[PastRun]
+    refused: Sequence[tuple[PastRun, int]]
+    head: Head | None
+
+
+def recent(connection: Connection, *, last: int, nights: int) -> Recent:
+    """Return what the last runs were, so many of any kind, and at the most so many nights."""
+    outlines = runs.outlines(connection, last)
+    kept = kept_plans.sizes(connection)
+    of_nights = [one.id for one in outlines if one.command == "run"][:nights]
+    refused = [
+        one.id for one in outlines if one.id in kept and one.exit_code == UnsafePlanError.exit_code
+    ]
+    rows = runs.with_numbers(connection, {*of_nights, *refused})
+    found = {number: _run(row) for number, row in rows.items()}
+    ended = next((one for one in outlines if one.audit_digest is not None), None)
+    return Recent(
+        nights=[found[number] for number in reversed(of_nights)],
+        refused=[(found[number], kept[number]) for number in reversed(refused)],
+        head=None if ended is None else Head(ended.audit_number, ended.audit_digest),
+    )
 
 
 def in_full(database: Database, run_id: int) -> RunInFull | None:

@@ -15,7 +15,7 @@ from convsync.errors import OperatorError
 from convsync.model.kept_plan import Kept, digest_of
 from convsync.model.ledger import LedgerEntry
 from convsync.model.statement import OrderId
-from convsync.private_file import replacing
+from convsync.process.private_file import replacing
 from convsync.report.outgoing import row_of
 
 _HEAD, _END = "convsync_plan", "conversions"

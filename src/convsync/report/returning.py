@@ -88,11 +88,8 @@ class Counting:
 
     def add(self, walk: Walk, passage: Passage, worth: Worth) -> None:
         """Count a deal in, and what it is worth."""
-        sales = self._sales_of(walk)
-        had_bought = any(
-            sale.row != walk.row for sale in sales[: _sales_by(sales, passage.lead_at)]
-        )
-        side = self._returning if had_bought else self._new
+        sales = _sales_of(self.customers, walk)
+        side = self._returning if is_returning(self.customers, walk, passage) else self._new
         side.leads += 1
         won = walk.traces.get(WON)
         if won is None or won.withdrawn_at is not None or won.reached_at > self.now:
@@ -117,10 +114,6 @@ class Counting:
             again=[self._again(days) for days in HORIZONS],
         )
 
-    def _sales_of(self, walk: Walk) -> Sequence[Sale]:
-        person = self.customers.of_deal.get(walk.row)
-        return () if person is None else self.customers.sales.get(person, ())
-
     def _bought_first(self, at: datetime, sales: Sequence[Sale]) -> None:
         age = (self.now - at) // _DAY
         self._ages[age] += 1
@@ -134,6 +127,17 @@ class Counting:
         )
         share = share_of(bought, customers)
         return Again(days=days, customers=customers, bought=bought, share=share)
+
+
+def is_returning(customers: Customers, walk: Walk, passage: Passage) -> bool:
+    """True where another deal of the customer had been won by the time this one became a lead."""
+    sales = _sales_of(customers, walk)
+    return any(sale.row != walk.row for sale in sales[: _sales_by(sales, passage.lead_at)])
+
+
+def _sales_of(customers: Customers, walk: Walk) -> Sequence[Sale]:
+    person = customers.of_deal.get(walk.row)
+    return () if person is None else customers.sales.get(person, ())
 
 
 def _sales_by(sales: Sequence[Sale], at: datetime) -> int:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from convsync.report.exchange import Exchange
 from convsync.report.lifetime import Course, Going, Growth, Trial, walked_forward
+from convsync.report.narrowing import Conditions, Meant
 from convsync.store import revenue
 from convsync.store.database import Database
 from convsync.store.revenue import Unknown
@@ -93,8 +94,8 @@ class Revenue:
     unknown: Sequence[Unknown]
 
 
-GroupOf = Callable[[SoldDeal], str | None]
-"""Names the group of a sale; None: it is not shown, though it is projected from."""
+GroupOf = Callable[[SoldDeal], str]
+"""Names the group of a sale."""
 
 
 def revenue_of(
@@ -106,13 +107,21 @@ def revenue_of(
     zone: tzinfo,
     exchange: Exchange,
     months: int,
+    where: Conditions = (),
 ) -> Revenue:
-    """Return what sales brought, those that `is_asked` for by cohort, up to so many months."""
+    """Return what sales brought, those that `is_asked` for by cohort, up to so many months.
+
+    Sales that do not meet all conditions are in no group: only where a group is too small to
+    project from is it projected from all sales, and from them.
+    """
     present = Month.of(now, zone)
     ledger = _Ledger(present)
     with database.reading() as connection:
+        meant = Meant(connection, where)
         for sale in sold(connection, now=now):
-            ledger.add(sale, group_of(sale) or "", exchange, zone, is_asked=is_asked(sale))
+            is_meant = meant.has(sale.row, sale.source, sale.segments)
+            group = group_of(sale) if is_meant else None
+            ledger.add(sale, group, exchange, zone, is_asked=is_meant and is_asked(sale))
         unknown = revenue.unknown(connection)
     return Revenue(
         cohorts=[*ledger.cohorts(months)],
@@ -132,9 +141,12 @@ def _trials(courses: Sequence[Course]) -> Sequence[Trial]:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A sale in the books: its group and month, and what it brought by month and currency."""
+    """A sale in the books: its group and month, and what it brought by month and currency.
 
-    group: str
+    It is in no group where it is only there to be projected from.
+    """
+
+    group: str | None
     month: int
     is_asked: bool
     brought: Mapping[str | None, Mapping[int, Decimal]]
@@ -155,7 +167,7 @@ class _Ledger:
         self._growth: dict[tuple[str | None, str | None], Growth] = {}
 
     def add(
-        self, sale: SoldDeal, group: str, exchange: Exchange, zone: tzinfo, *, is_asked: bool
+        self, sale: SoldDeal, group: str | None, exchange: Exchange, zone: tzinfo, *, is_asked: bool
     ) -> None:
         """Enter a sale."""
         month = Month.of(sale.won_at, zone).number
@@ -184,7 +196,7 @@ class _Ledger:
         """Yield the cohorts that are asked for, by group and month."""
         members: defaultdict[tuple[str, int], list[_Entry]] = defaultdict(list)
         for one in self._entries:
-            if one.is_asked:
+            if one.is_asked and one.group is not None:
                 members[one.group, one.month].append(one)
         for currency in self._currencies:
             for (group, month), of_cohort in sorted(members.items()):
@@ -223,7 +235,7 @@ class _Ledger:
         """Yield what a sale of each group brings, after some of the months."""
         by_group: defaultdict[str, list[_Entry]] = defaultdict(list)
         for one in self._entries:
-            if one.is_asked:
+            if one.is_asked and one.group is not None:
                 by_group[one.group].append(one)
         for currency in self._currencies:
             for group, of_group in sorted(by_group.items()):

@@ -1,15 +1,20 @@
 """Which conversions somebody asks for, in words, at the command line and on the page alike."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import TypeVar
 
 from convsync.errors import OperatorError
 from convsync.model.click import ClickIdKind, MatchBasis
 from convsync.model.ledger import Side, State
 from convsync.model.outcome import Reason
-from convsync.store import sums
+from convsync.report.exchange import Exchange
+from convsync.report.leads_to import YES
+from convsync.report.narrowing import GROUPINGS, NOT_FILLED_IN, SOURCE, Conditions
+from convsync.store import selection, sums
 from convsync.store.database import Connection
-from convsync.store.selection import PERSON, Selection
+from convsync.store.selection import PERSON, OfDeal, Selection, Sum
 
 Wanted = TypeVar("Wanted")
 
@@ -22,6 +27,7 @@ STATES = {name: _STATES_AND_SIDES[name] for name in sorted(_STATES_AND_SIDES)}
 REASONS: Mapping[str, Reason] = {reason.value: reason for reason in Reason}
 CLICKS: Mapping[str, str] = {name: name for name in (*ClickIdKind, PERSON)}
 FOUND_BY: Mapping[str, MatchBasis] = {basis.name.lower(): basis for basis in MatchBasis}
+COVERED: Mapping[str, bool] = {YES: True, "no": False}
 
 
 def selection_of(
@@ -33,6 +39,7 @@ def selection_of(
     source: str | None = None,
     click: str | None = None,
     found_by: str | None = None,
+    covered: str | None = None,
 ) -> Selection:
     """Return what is meant; OperatorError, with all there are, for a word that there is not."""
     return Selection(
@@ -43,7 +50,29 @@ def selection_of(
         source=source,
         click=_named("click", click, CLICKS),
         found_by=_named("way to find a click", found_by, FOUND_BY),
+        is_covered=_named("answer", covered, COVERED),
     )
+
+
+def narrowed(asked: Selection, where: Conditions) -> Selection:
+    """Return the same conversions of deals that meet all conditions.
+
+    OperatorError for what is known of deals in a report alone: where in the account they began.
+    """
+    for one in where:
+        if one.name in GROUPINGS:
+            raise OperatorError(
+                f"Conversions cannot be narrowed by {one.name}; deals can, by --came-to."
+            )
+    conditions = [
+        OfDeal(
+            name=None if one.name == SOURCE else one.name,
+            value=None if one.value == NOT_FILLED_IN else one.value,
+            is_not=one.is_not,
+        )
+        for one in where
+    ]
+    return replace(asked, of_deal=tuple(conditions))
 
 
 def require_known(
@@ -58,6 +87,29 @@ def require_known(
     ):
         if name is not None and name not in known:
             raise OperatorError(_there_is_no(what, name, sorted(known)))
+
+
+def in_one_currency(
+    connection: Connection, asked: Selection, added: Sequence[Sum], exchange: Exchange
+) -> Sequence[Sum]:
+    """Return sums with what can be converted in the company's currency, at the milestone's day.
+
+    `added` are the sums of the same selection by currency; without rates they are the answer.
+    """
+    company = exchange.currency
+    if company is None or {one.currency for one in added} <= {company, None}:
+        return added
+    total = {
+        one.currency: (one.conversions, one.value)
+        for one in added
+        if one.currency in (company, None)
+    }
+    for value, currency, reached_at in selection.in_other_currencies(connection, asked, company):
+        worth = exchange.worth(value, currency, reached_at)
+        count, so_far = total.get(worth.currency, (0, Decimal(0)))
+        total[worth.currency] = count + 1, so_far + worth.amount
+    in_order = sorted(total.items(), key=lambda pair: pair[0] or "")
+    return [Sum(name, count, value) for name, (count, value) in in_order]
 
 
 def _named(what: str, text: str | None, there: Mapping[str, Wanted]) -> Wanted | None:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from convsync.model.deal import LOST
 from convsync.model.period import Period
 from convsync.report.exchange import Exchange, Worth
+from convsync.report.narrowing import SOURCE, Conditions, Meant
 from convsync.report.passages import Passage, passages, segment_of, worth_in
 from convsync.report.shares import Interval, place_among, share_of
 from convsync.store.database import Database
@@ -41,7 +42,8 @@ class Shortfall:
     `went_on` are those of `deals` that did, `of_rest` the others' share. `missing` are the deals
     that would have gone on besides, and `cost` what they would have brought in `currency`; None
     where only the time differs, or nothing is known of what sales bring. `days` and `days_of_rest`
-    are what the deal in the middle takes; None where none went on.
+    are what the deal in the middle takes; None where none went on. `ripe` are the days that nine in
+    ten took: who stands there for longer has decided.
     """
 
     group_by: str
@@ -56,6 +58,7 @@ class Shortfall:
     currency: str | None
     days: int | None
     days_of_rest: int | None
+    ripe: int
 
 
 class Decision(NamedTuple):
@@ -77,19 +80,24 @@ def shortfalls_of(
     now: datetime,
     exchange: Exchange,
     absurd_above: Decimal | None = None,
+    where: Conditions = (),
 ) -> Sequence[Shortfall]:
     """Return where leads of a period fell short: what costs most first, then what takes longest.
 
     `order` are the milestones as they follow one another; groups are by source and these segments.
+    Of the deals that meet all conditions each group is compared with the others.
     """
     steps = [name for name in order if name != LOST]
     groups: defaultdict[tuple[str, str], _AtSteps] = defaultdict(_at_steps)
     everything, sales = _at_steps(), _Sales()
     with database.reading() as connection:
+        meant = Meant(connection, where)
         for walk, passage in passages(connection, steps, now=now):
             if passage.lead_at not in period:
                 continue
-            names = {"source": walk.source, **{one: segment_of(walk, one) for one in segments}}
+            if not meant.has(walk.row, walk.source, walk.segments):
+                continue
+            names = {SOURCE: walk.source, **{one: segment_of(walk, one) for one in segments}}
             of_deal = [everything, *(groups[name] for name in names.items())]
             for place, decision in enumerate(_decisions(passage)):
                 for at_steps in of_deal:
@@ -205,6 +213,7 @@ class _Comparison:
             currency=currency,
             days=_middle(side.days),
             days_of_rest=_middle(rest.days),
+            ripe=self._ripe[place],
         )
 
     def _chance_to_win(self, place: int) -> float:

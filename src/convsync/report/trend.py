@@ -20,6 +20,7 @@ from convsync.model.definition import Note, Redefinition
 from convsync.model.period import Period
 from convsync.report.exchange import Exchange, Worth
 from convsync.report.lift import Lift, Total, lift_of_counts, lift_of_sums
+from convsync.report.narrowing import Conditions, Meant, Segments
 from convsync.report.passages import passages, worth_in
 from convsync.store import ad_costs, coverage, notes
 from convsync.store.database import Connection, Database
@@ -72,6 +73,25 @@ class Week:
         return (value.amount - cost) / cost, value.reach / cost
 
 
+class _MeantDeals(Meant):
+    """Remembers, where there are conditions, the deals that met them."""
+
+    def __init__(self, connection: Connection, where: Conditions) -> None:
+        super().__init__(connection, where)
+        self._rows: set[int] | None = set() if where else None
+
+    def has(self, row: int, source: str, segments: Segments) -> bool:
+        """True for a deal that meets them all."""
+        is_meant = super().has(row, source, segments)
+        if is_meant and self._rows is not None:
+            self._rows.add(row)
+        return is_meant
+
+    def had(self, row: int) -> bool:
+        """True for one of the deals that met them all."""
+        return self._rows is None or row in self._rows
+
+
 def trend_of(
     database: Database,
     order: Sequence[str],
@@ -82,17 +102,26 @@ def trend_of(
     now: datetime,
     exchange: Exchange,
     absurd_above: Decimal | None = None,
+    where: Conditions = (),
 ) -> Sequence[Week]:
-    """Return the weeks that have a day of a period, each compared with so many before it."""
+    """Return the weeks that have a day of a period, each compared with so many before it.
+
+    Of deals that `where` leaves out nothing is counted; costs are known with it where it names
+    campaigns alone.
+    """
     first, last = days
     weeks = {week.monday: week for week in _weeks(first, last, now.astimezone(zone).date())}
     with database.reading() as connection:
-        _count_deals(connection, order, weeks, zone, now, exchange, absurd_above, days)
+        meant = _MeantDeals(connection, where)
+        _count_deals(connection, order, weeks, zone, now, exchange, absurd_above, days, meant)
         for sent in coverage.sent(connection, Period.of_days(first, last, zone)):
+            if not meant.had(sent.deal):
+                continue
             week = weeks[_monday(sent.at, zone)]
             week.sent += 1
             _add(week.sent_value, Worth(sent.value, sent.currency))
-        _add_costs(connection, weeks, days, exchange, zone)
+        if meant.knows_costs:
+            _add_costs(connection, weeks, days, exchange, zone, meant)
         _annotate(connection, weeks, days, zone)
     _compare(list(weeks.values()), against)
     return list(weeks.values())
@@ -120,10 +149,13 @@ def _count_deals(
     exchange: Exchange,
     absurd_above: Decimal | None,
     days: tuple[date, date],
+    meant: _MeantDeals,
 ) -> None:
     steps, period = [name for name in order if name != LOST], Period.of_days(*days, zone)
     origins = Origins(connection)
     for walk, seen in passages(connection, steps, now=now):
+        if not meant.has(walk.row, walk.source, walk.segments):
+            continue
         if seen.lead_at in period:
             weeks[_monday(seen.lead_at, zone)].leads += 1
         for step, one in zip(steps, seen.times, strict=True):
@@ -147,11 +179,14 @@ def _add_costs(
     days: tuple[date, date],
     exchange: Exchange,
     zone: tzinfo,
+    meant: Meant,
 ) -> None:
     for day in ad_costs.days_known(connection, *days):
         weeks[day - timedelta(days=day.weekday())].known_days += 1
     for spent in ad_costs.spent(connection, CostView.CAMPAIGN, *days, by_day=True):
         assert spent.day is not None, "it was asked for by the day"
+        if not meant.has_cost(spent.place):
+            continue
         at = datetime.combine(spent.day, time(12), zone)
         _add(weeks[_monday(at, zone)].cost, exchange.worth(spent.cost, spent.currency, at))
 

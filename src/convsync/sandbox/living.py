@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from convsync.guides import located
+from convsync.process.guides import located
 from convsync.sandbox.account import Action
 from convsync.sandbox.crm.vendors import SERVERS
 from convsync.sandbox.untidy import make_untidy, untidy_by_default

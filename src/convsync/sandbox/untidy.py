@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from convsync.guides import located
+from convsync.process.guides import located
 from convsync.sandbox.crm.book import CONTACT, CrmDeal, CrmPerson, CrmStage
 from convsync.sandbox.crm.server import Reply
 from convsync.sandbox.crm.vendors import CrmOfVendor

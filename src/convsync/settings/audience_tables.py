@@ -28,13 +28,13 @@ ASKS = (
 
 
 class AudienceTable(Table):
-    """People kept as a Customer Match list: those behind the deals that meet all that it says.
+    """People kept as a Customer Match list: those behind the deals that meet every condition.
 
     `stage` is the furthest milestone of a deal, `since_days` and `until_days` how long ago it
-    reached its last one, a loss included, and `untouched_days` how long nothing of it has changed
-    in the CRM. The scores bound the chance that an open deal is won, by the learned values that
-    were accepted. `but_not` names audiences whose people are left out. `display_name` is the list's
-    at the platform; members who are no longer added leave it after `membership_days`.
+    reached its last one, a loss included, and `untouched_days` how long it has been unchanged in
+    the CRM. The scores bound the chance that an open deal is won, by the accepted version of the
+    learned values. `but_not` names audiences whose people are left out. `display_name` is the
+    list's name at the platform; members who are no longer added leave it after `membership_days`.
     """
 
     destination: str | None = None

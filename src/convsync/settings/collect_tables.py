@@ -35,12 +35,12 @@ def _meanings(value: dict[str, str]) -> dict[str, str]:
 
 
 class SiteTable(Table):
-    """A site that has the snippet. Its name is the source of the clicks that it brings.
+    """A site with the snippet. Its name is the source of the clicks that it brings.
 
-    `url` is where browsers reach the collector, `key` what stands in the site's addresses there.
-    `origins` are the site's own; `fields` says which input of its forms means what, where it is not
-    called as the parameter is; `country` is where its visitors' phones are without a +, the
-    company's unless it says another. `reports_per_minute` is for one visitor's network address.
+    `url` is where browsers reach the collector, `key` the site's name in its URLs there. `origins`
+    are the site's own; `fields` maps form inputs that are not named after the parameter; `country`
+    is that of its visitors' phones without a +, by default the company's. `reports_per_minute` is
+    the limit per visitor's IP address.
     """
 
     url: ApiUrl

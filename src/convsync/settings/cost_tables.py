@@ -6,10 +6,10 @@ from convsync.settings.values import Table
 
 
 class CostsTable(Table):
-    """How far back costs are fetched at first, and how long a day's are fetched anew.
+    """How far back costs are fetched at first, and for how long a day is fetched again.
 
-    `restated_days` are Google's: it takes conversions for 90 days after the click, and dates them
-    to it.
+    `restated_days` follows from Google: it accepts conversions for 90 days after the click, and
+    dates them to the click.
     """
 
     first_days: int = Field(default=365, ge=1, le=1127)

@@ -29,9 +29,9 @@ ALWAYS_THERE = frozenset(ATTRIBUTES)
 
 
 class CrmMilestone(Table):
-    """What means a milestone: stages, an outcome, a field with its time, or the deal itself.
+    """What counts as a milestone: stages, an outcome, a field with its time, or the deal itself.
 
-    `is_date` says of the field that midnight in it stands for the whole day.
+    `is_date` says that midnight in the field means the whole day.
     """
 
     stages: Words = ()
@@ -55,11 +55,11 @@ def _crm_milestone(value: Any) -> Any:
 
 
 class AnyCrmDeals(Table):
-    """What every CRM has. Milestones stand in the funnel's order.
+    """What every CRM has. Milestones are in the funnel's order.
 
-    `lag_minutes` and `overlap_minutes` stand in for the vendor's own. `token_file` is where access
-    tokens that expire are kept between runs, with file mode 0600; without it they are not.
-    `reads_beside` names sources that are meant to read the same deals.
+    `lag_minutes` and `overlap_minutes` override the vendor's defaults. `token_file` keeps access
+    tokens that expire between runs, with file mode 0600; without it they are not kept.
+    `reads_beside` names sources that intentionally read the same deals.
     """
 
     kind: str

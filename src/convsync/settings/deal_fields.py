@@ -35,7 +35,7 @@ class RecordFieldsTable(ClickIdFieldsTable):
 
 
 class DealFieldsTable(RecordFieldsTable):
-    """The deal's own fields, too; of a CRM they are taken instead of what it tells by itself."""
+    """The deal's own fields; for a CRM they override what it provides by itself."""
 
     amount: str | None = None
     currency: str | None = None

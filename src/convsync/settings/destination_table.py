@@ -17,7 +17,7 @@ from convsync.settings.written import Config
 class DestinationTable(Table):
     """What every destination has: what may go out, from when and until when, and how.
 
-    `upload_window_days` is how long after a click the platform takes a conversion for it, and
+    `upload_window_days` is how long after a click the platform accepts a conversion for it, and
     `settling_hours` how old a click must be before the platform knows it.
     """
 

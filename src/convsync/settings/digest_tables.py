@@ -12,7 +12,7 @@ WEEKDAYS: tuple[str, ...] = get_args(Weekday)
 
 
 class DigestTable(Table):
-    """When the digest of the last week, Monday to Sunday, goes out to those whom alerts reach."""
+    """When the digest of the last week, Monday to Sunday, is sent to the receivers of alerts."""
 
     day: Weekday = "monday"
     at: TimeOfDay = time(8)

@@ -34,10 +34,10 @@ class _Google(DestinationTable):
 class DataManagerTable(_Google):
     """The Data Manager API, for one ad account.
 
-    `retract_with` says how a conversion is taken back: by a value of zero, or by the destination of
-    kind google_ads that it names. `read_with` names one whose credentials read the account, for the
-    Data Manager API cannot be asked about it. The quotas are Google's, for uploads and for statuses
-    each. `customer_match_terms_accepted` is the advertiser's word that somebody has accepted these
+    `retract_with` says how a conversion is taken back: with a value of zero, or through the named
+    destination of kind google_ads. `read_with` names a destination whose credentials read the
+    account, because the Data Manager API cannot. The quotas are Google's, separately for uploads
+    and for status requests. `customer_match_terms_accepted` states that somebody has accepted these
     terms in the account; without it no audience can be kept.
     """
 
@@ -56,10 +56,10 @@ class DataManagerTable(_Google):
 
 
 class GoogleAdsTable(_Google):
-    """The Google Ads API, for one ad account that uploaded by it before 2026-06-15.
+    """The Google Ads API, for one ad account that used it for uploads before 2026-06-15.
 
     `google_ads_yaml` is the official client's own file; with credentials = "google_ads" and without
-    it, the GOOGLE_ADS_* variables are read. Accounts that are written here go before both.
+    it, the GOOGLE_ADS_* variables are read. Accounts written here take precedence over both.
     """
 
     kind: Literal["google_ads"]

@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from convsync.errors import OperatorError
-from convsync.private_file import replacing
+from convsync.process.private_file import replacing
 from convsync.settings.tables import PREFIX
 
 SECRETS_DIR: Final = "CONVSYNC_SECRETS_DIR"

@@ -14,12 +14,12 @@ _WITHIN_DAYS: Final = 90
 
 
 class LinkedInTable(DestinationTable):
-    """An ad account at LinkedIn, and the app that a person has let in.
+    """An ad account at LinkedIn, and the app to which a person has granted access.
 
-    A refresh token, with the app's ID and secret, gets access tokens; an app that LinkedIn gives
-    none to has an `access_token` alone, which ends after 60 days. Whether LinkedIn counts a repeat
-    twice is not documented: `unanswered` says whether a request whose answer was lost is left
-    unsure or repeated. Its limits are those of the app, which only its developer portal names.
+    A refresh token, with the app's ID and secret, gets access tokens; an app to which LinkedIn
+    issues none has only an `access_token`, which expires after 60 days. Whether LinkedIn counts a
+    repeat twice is not documented: `unanswered` says whether a request whose answer was lost is
+    left unsure or repeated. The limits are those of the app, which only its developer portal shows.
     """
 
     kind: Literal["linkedin"]

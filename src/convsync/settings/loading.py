@@ -23,7 +23,7 @@ from pydantic_settings import (
 )
 
 from convsync.errors import OperatorError
-from convsync.guides import located
+from convsync.process.guides import located
 from convsync.settings import source_tables, tables
 from convsync.settings.audience_checks import audience_mistakes
 from convsync.settings.contradictions import contradictions_in

@@ -18,10 +18,10 @@ _USUALLY_DAYS = 7
 class MetaTable(DestinationTable):
     """A dataset at Meta, and the system user's token that may send to it: a secret.
 
-    `crm_name` is the CRM by whose name Meta shows the events. `app_secret` is for tokens whose app
-    demands a proof with each call. A `test_event_code` shows events among Meta's test events, where
-    they count all the same. `api_version` is the Graph API's. Meta counts calls by the ad account
-    and states no number; `requests_per_minute` is for whoever knows a better one.
+    `crm_name` is the CRM that Meta shows as the origin of the events. `app_secret` is for tokens
+    whose app requires a proof with each call. A `test_event_code` shows events among Meta's test
+    events, where they count all the same. `api_version` is the Graph API's. Meta counts calls per
+    ad account and publishes no number; set `requests_per_minute` if you know a better one.
     """
 
     kind: Literal["meta"]

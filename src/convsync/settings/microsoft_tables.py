@@ -12,15 +12,15 @@ _LONGEST_GOAL: Final = 100
 
 
 class MicrosoftTable(DestinationTable):
-    """An ad account, its manager account `customer_id`, and the app that a person has let in.
+    """An ad account, its manager account `customer_id`, and the app with access to it.
 
-    `upload_window_days` is the longest window that a goal may have, `settling_hours` what Microsoft
-    once advised to wait after a click. `token_file` keeps the refresh token, of which each access
-    token may bring a new one. An adjustment waits `adjust_after_hours`. Not documented, and so to
-    be chosen: `email_form` is how an address is written before it is hashed; with
-    `repeat_identifiers` an unanswered request is repeated also for what has no click ID, and with
-    `adjust_identifiers` such a conversion is restated and retracted. Microsoft counts calls by the
-    customer, and states no number.
+    `upload_window_days` is the longest window that a goal may have, `settling_hours` how long
+    Microsoft once advised waiting after a click. `token_file` keeps the refresh token, which each
+    access token may replace. An adjustment waits `adjust_after_hours`. Because it is not
+    documented, you choose: `email_form` is how an address is normalised before it is hashed; with
+    `repeat_identifiers` unanswered requests are also repeated for conversions without a click ID,
+    and with `adjust_identifiers` such conversions are restated and retracted. Microsoft counts
+    calls per customer, and publishes no number.
     """
 
     kind: Literal["microsoft"]

@@ -41,7 +41,7 @@ class RateColumnsTable(Table):
 
 
 class CsvRatesTable(_RatesTable):
-    """A list of rates: a row for each day and currency.
+    """A list of rates, with a row for each day and currency.
 
     A rate is how many units of the currency one unit of `base` buys ("per_base"), or how many units
     of the base one unit of the currency costs ("price").
@@ -61,7 +61,8 @@ RatesTable = Annotated[EcbRatesTable | CsvRatesTable, Field(discriminator="kind"
 class RevenueColumnsTable(Table):
     """Which column of revenue holds what, by the header's exact words.
 
-    `line` names a row for ever; of several columns, together. A row is of a deal or of a customer.
+    `line` is a row's permanent name, from one or several columns. A row belongs to a deal or to a
+    customer.
     """
 
     line: Annotated[Words, Field(min_length=1)]

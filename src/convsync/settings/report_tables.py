@@ -9,7 +9,7 @@ from convsync.settings.values import Table
 
 
 class ReportsTable(Table):
-    """The signs in numbers, and the format of days, of `report html`.
+    """How `report html` formats numbers and days.
 
     `date_format` is strftime's, such as %d.%m.%Y.
     """

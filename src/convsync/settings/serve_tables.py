@@ -23,9 +23,9 @@ HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,60}$")]
 
 
 class RolesTable(Table):
-    """Which of somebody's groups or roles elsewhere make them what on the page.
+    """Which groups or roles elsewhere give somebody which role on the page.
 
-    "*" stands for whoever has come through. Nobody else is let in.
+    "*" stands for everybody who was signed in. Nobody else is let in.
     """
 
     operators: Words = ()
@@ -43,9 +43,9 @@ class RolesTable(Table):
 
 
 class ProxySignInTable(RolesTable):
-    """A proxy that has signed people in, and says in headers who they are.
+    """A proxy that signs people in, and says in headers who they are.
 
-    Only what comes from `addresses` is believed, and only with the secret, if there is one:
+    The headers are trusted only from `addresses`, and only with the secret, if there is one:
     CONVSYNC_SERVE__PROXY__SECRET, which the proxy sends as X-Convsync-Proxy-Secret.
     """
 
@@ -65,10 +65,10 @@ class ProxySignInTable(RolesTable):
 
 
 class OidcTable(RolesTable):
-    """A provider of OpenID Connect that signs people in.
+    """An OpenID Connect provider that signs people in.
 
-    `url` is where browsers reach the page: `url`/sign-in/oidc/back is what to register. The secret,
-    CONVSYNC_SERVE__OIDC__CLIENT_SECRET, may be left out where the provider gives none.
+    `url` is where browsers reach the page; register `url`/sign-in/oidc/back. The secret,
+    CONVSYNC_SERVE__OIDC__CLIENT_SECRET, may be left out if the provider issues none.
     """
 
     issuer: ApiUrl
@@ -87,7 +87,7 @@ class OidcTable(RolesTable):
 
 
 class ServeTable(Table):
-    """Who signs people in to the page, beside `convsync users`."""
+    """Who signs people in to the page, besides `convsync users`."""
 
     proxy: ProxySignInTable | None = None
     oidc: OidcTable | None = None

@@ -40,7 +40,7 @@ class Cells(Table):
 
 
 class MilestoneColumnTable(TimeColumnTable):
-    """The column of a milestone's time, and what other columns must say for it to count."""
+    """The column with a milestone's time, and what other columns must say for it to count."""
 
     when: dict[str, Words] = Field(default_factory=dict)
 
@@ -97,7 +97,7 @@ class CsvDealsTable(FileDealsTable):
 
 
 class GoogleTemplateTable(FileDealsTable):
-    """Conversions as in Google's template for offline conversions, each row a deal of its own.
+    """Conversions as in Google's template for offline conversions; each row is a deal.
 
     `milestones` says which conversion names of the template mean which milestone.
     """
@@ -116,9 +116,9 @@ class GoogleTemplateTable(FileDealsTable):
 
 
 class SqlDealsTable(_DealSource):
-    """Deals from a table, a query (with `:since` and `:until` where it can), or a .sql file.
+    """Deals from a table, a query (with `:since` and `:until` if possible), or a .sql file.
 
-    `time_zones` gives columns whose times have no zone one of their own.
+    `time_zones` sets zones for columns whose times have none.
     """
 
     kind: Literal["sql"]
@@ -170,7 +170,7 @@ DealSource = Annotated[
 
 
 class AccessLogClicksTable(Table):
-    """Clicks from a web server's access logs; `path` may be a pattern of rotated files.
+    """Clicks from a web server's access logs; `path` may be a pattern for rotated files.
 
     Without a path it is only a name for `clicks import FILE`.
     """

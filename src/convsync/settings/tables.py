@@ -42,7 +42,7 @@ PREFIX = "CONVSYNC_"
 
 
 class Company(Table):
-    """Whose calendar and country stand where a source says nothing else."""
+    """The calendar, country and currency used when a source does not say otherwise."""
 
     time_zone: Zone | None = None
     country: Region | None = None
@@ -89,7 +89,7 @@ class TableValue(Table):
 
 
 class ExpectedRuleValue(Table):
-    """What was learned from the company's own deals, as it was accepted; `[values]` says how."""
+    """The value learned from the company's own deals, as accepted; `[values]` says how."""
 
     kind: Literal["expected"]
 
@@ -100,7 +100,7 @@ StatedValue = Annotated[
 
 
 class RevenueValue(Table):
-    """What came in from the milestone on, within so many days; before, what is expected.
+    """What came in within so many days of the milestone; until then, the expected value.
 
     `if_nothing_came` says whether a conversion keeps its expected value once these days are over,
     or is worth zero.
@@ -119,7 +119,7 @@ Value = Annotated[
 
 
 class Amounts(Table):
-    """What a zero, a missing and an absurd amount do: "skip" the deal, or an amount instead."""
+    """What to do about a zero, missing or absurd amount: "skip" the deal, or an amount instead."""
 
     zero: InsteadOfAmount = None
     missing: InsteadOfAmount = None
@@ -130,10 +130,10 @@ class Amounts(Table):
 class Rule(Table):
     """A milestone that counts towards a conversion action. Its name is part of every order ID.
 
-    `action_id` is what the platform knows the action by: a number at Google, a name elsewhere. A
-    milestone waits `hold_days` before it is sent, and may change meanwhile. `when` names segments
-    and the values one of which a deal must have in each. `counts_beside` names rules that are meant
-    to count the same milestone towards the same action.
+    `action_id` identifies the action at the platform: a number at Google, a name elsewhere. A
+    milestone waits `hold_days` before it is sent, because it may change meanwhile. `when` names
+    segments and their allowed values. `counts_beside` names rules that intentionally count the same
+    milestone towards the same action.
     """
 
     milestone: str
@@ -163,11 +163,11 @@ Destination = Annotated[AnyDestination, Field(discriminator="kind")]
 
 
 class Limits(Table):
-    """How unusual a plan, and how much amiss a run may be before a person has to look at it.
+    """How unusual a plan, or how faulty a run, may be before a person has to look at it.
 
-    What is usual is learned from 28 nights; what `guarding.SafetyLimits` says are its floors.
-    `unreadable` is how many new unreadable records a run may meet and still end with code 0;
-    `clock_minutes` how far this machine's clock may be from the servers'.
+    What is usual is learned from 28 nights, with the floors in `guarding.SafetyLimits`.
+    `unreadable` is how many new unreadable records a run may meet and still end with exit code 0;
+    `clock_minutes` how far this machine's clock may differ from the servers'.
     """
 
     factor: int = Field(default=5, gt=0)
@@ -184,9 +184,9 @@ class Limits(Table):
 
 
 class Keys(Table):
-    """Which e-mails, phones and other keys join deals to clicks.
+    """Which e-mails, phones and other keys link deals to clicks.
 
-    One that more deals have than this says nothing of who is behind them, unless it is allowed.
+    A key that more deals have than this does not identify anybody, unless it is allowed.
     """
 
     shared_by_more_than: int = Field(default=5, ge=1)
@@ -194,10 +194,10 @@ class Keys(Table):
 
 
 class Audit(Table):
-    """How the audit log is protected: a key for its digests, and a file that repeats its head.
+    """How the audit log is protected: a key for its digests, and a file with a copy of its head.
 
-    The key is a secret, CONVSYNC_AUDIT__KEY. `head_file` is relative to the config's folder; false
-    or "" keeps none.
+    The key is a secret, CONVSYNC_AUDIT__KEY. `head_file` is relative to the config's folder; with
+    false or "" there is none.
     """
 
     key: AuditKey | None = None
@@ -205,10 +205,10 @@ class Audit(Table):
 
 
 class Privacy(Table):
-    """How people are forgotten: the secret of the list of them, and the file that repeats it.
+    """How people are forgotten: the secret for the list of them, and the file with a copy of it.
 
     The key is a secret, CONVSYNC_PRIVACY__KEY. `erased_file` is relative to the config's folder;
-    false or "" keeps none.
+    with false or "" there is none.
     """
 
     key: AuditKey | None = None
@@ -216,7 +216,7 @@ class Privacy(Table):
 
 
 class Retry(Table):
-    """How often a request is tried within one run; what is left then is the next run's."""
+    """How often a request is tried within one run; after that it is left to the next run."""
 
     attempts: int = Field(default=4, ge=1, le=20)
     first_wait_s: float = Field(default=1, ge=0, le=3600)

@@ -17,11 +17,12 @@ Parts = Annotated[tuple[Shown, ...], BeforeValidator(_listed)]
 
 
 class RouteTable(Table):
-    """A channel of sales. `urls` are Apprise's, and a secret: CONVSYNC_TELL__ROUTES__NAME__URLS.
+    """A channel to sales. `urls` are Apprise's, and a secret: CONVSYNC_TELL__ROUTES__NAME__URLS.
 
-    `owners` are those whose deals it hears of, as the CRM calls them; without any it hears of all
-    deals that no other route is for. `shows` is what a message may say: stage and campaign name
-    nobody, and the deal's number, its owner and its last steps are for channels that may know.
+    `owners` are the owners whose deals it covers, as the CRM names them; without owners it covers
+    all deals that no other route does. `shows` is what a message may contain: stage and campaign
+    name nobody; the deal's number, its owner and its last steps are for channels that may show
+    them.
     """
 
     urls: SecretStr
@@ -30,11 +31,11 @@ class RouteTable(Table):
 
 
 class TellTable(Table):
-    """What sales is told at the end of each run: in one message, or at once for each comeback.
+    """What sales is notified of at the end of each run: in one message, or one per comeback.
 
     `owner` is the segment that names a deal's owner. `nurtured` are audiences whose people return
     when their deal reaches a milestone. `again_after_hours` is how long somebody must have been
-    known to come back.
+    known to count as coming back.
     """
 
     routes: dict[Name, RouteTable] = Field(default_factory=dict)

@@ -6,11 +6,12 @@ from convsync.settings.values import Currency, Table, Words
 
 
 class ValuesTable(Table):
-    """What a lead is worth at each milestone: chance of a sale within the window × what one brings.
+    """What a lead is worth at each milestone: its chance of a sale, times what a sale brings.
 
-    `by` are segments, `source`, or of the ad account `campaign`, `ad_group`, `keyword`, `device`,
-    each within the one before it; name first what differs most. What happened `half_life_days` ago
-    counts half. Amounts are in `currency`, else the company's.
+    The chance is for a sale within `window_days`. `by` are segments, `source`, or the ad account's
+    `campaign`, `ad_group`, `keyword`, `device`, each within the one before it; name first what
+    differs most. What happened `half_life_days` ago counts half. Amounts are in `currency`, by
+    default the company's.
     """
 
     by: Words = ()

@@ -188,7 +188,7 @@ class Table(BaseModel):
 
 
 class TimeColumnTable(Table):
-    """A column of times; in one that holds dates, midnight stands for the whole day."""
+    """A column of times; if it holds dates, midnight means the whole day."""
 
     column: str
     is_date: bool = False
@@ -203,7 +203,7 @@ TimeColumn = Annotated[TimeColumnTable, BeforeValidator(time_column)]
 
 
 class CustomerWords(Table):
-    """The words of the field `customer_type`. Any other word, and a blank, says nothing."""
+    """The words of the field `customer_type`. Any other word, or a blank, means unknown."""
 
     new: Words = ()
     returning: Words = ()

@@ -69,9 +69,9 @@ SomeHours = Annotated[float, Field(gt=0, le=24 * 366)]
 
 
 class ScheduleTable(Table):
-    """When nights are due: `at` times of the company's day, or `every` so often, as in "15m".
+    """When nights are due: `at` times in the company's zone, or at an interval, `every` "15m".
 
-    `convsync schedule` runs them then; whatever else runs them, a missed night is told by this.
+    `convsync schedule` runs them then; whatever else runs them, a missed night is detected by it.
     """
 
     at: TimesOfDay = ()
@@ -85,11 +85,12 @@ class ScheduleTable(Table):
 
 
 class AlertsTable(Table):
-    """Who hears when something is wrong, and when that is.
+    """Who is alerted when something is wrong, and from what limits on.
 
-    `urls` are Apprise's, with blanks or line breaks between them, and a secret, as `ping_url` is:
-    CONVSYNC_ALERTS__URLS, CONVSYNC_ALERTS__PING_URL. `expires` are the last days of credentials, as
-    their vendors show them. `name` says which convsync speaks; else the config's folder does.
+    `urls` are Apprise's, separated by blanks or line breaks, and a secret, as `ping_url` is:
+    CONVSYNC_ALERTS__URLS, CONVSYNC_ALERTS__PING_URL. `expires` are the expiry dates of credentials,
+    as their vendors show them. `name` says which convsync sends the alert; by default the config's
+    folder does.
     """
 
     urls: SecretStr | None = None
@@ -106,7 +107,7 @@ class AlertsTable(Table):
 class MetricsTable(Table):
     """Where figures go: a text file for Prometheus' node exporter, written after each run.
 
-    `token` is asked of whoever reads `/metrics`; it is a secret, CONVSYNC_METRICS__TOKEN.
+    `token` is required to read `/metrics`; it is a secret, CONVSYNC_METRICS__TOKEN.
     """
 
     textfile: OptionalFile = None
@@ -114,7 +115,7 @@ class MetricsTable(Table):
 
 
 class SandboxTable(Table):
-    """A sandbox whose clock stands at what a command takes for now; only one on this machine.
+    """A sandbox on this machine, whose clock follows the instant that a command uses as now.
 
     `convsync sandbox --demo` writes it into its config.
     """

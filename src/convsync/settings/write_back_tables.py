@@ -15,7 +15,7 @@ FieldName = Annotated[str, Field(min_length=1, max_length=100)]
 class WriteBackTable(Table):
     """Which field of a deal gets which fact: a text, or for the last two a number.
 
-    `most_deals` is how many deals a night are written into at the most.
+    `most_deals` is the largest number of deals to write into in a night.
     """
 
     click_id: FieldName | None = None

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from convsync.clock import Clock, system_clock
 from convsync.errors import OperatorError
 from convsync.http import Http
-from convsync.private_file import replacing
+from convsync.process.private_file import replacing
 
 EARLY = timedelta(minutes=1)
 

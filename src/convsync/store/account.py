@@ -61,7 +61,11 @@ def estimated(connection: Connection) -> dict[str, int]:
 
 
 def sums(
-    connection: Connection, rules: Sequence[ConversionRule], period: Period | None = None
+    connection: Connection,
+    rules: Sequence[ConversionRule],
+    period: Period | None = None,
+    *,
+    kept: Sequence[LedgerSum] | None = None,
 ) -> Sums:
     """Return the account of all milestones of the rules, or of those reached in a period.
 
@@ -69,12 +73,13 @@ def sums(
     ledger: were one lost on the way, the two would differ. A milestone that no rule has looked at
     waits for the next run if its deal is due, and is not sent if it was withdrawn before.
 
-    Without a period only kept sums are read; rows are where these do not add up.
+    Without a period only kept sums are read, unless the caller has `kept` them; rows are where
+    these do not add up.
     """
     if period is not None:
         return _sums_of_period(connection, rules, period)
     extracted, by_state = 0, Counter[tuple[Side, str]]()
-    kept = kept_sums.kept(connection)
+    kept = kept_sums.kept(connection) if kept is None else kept
     for rule in rules:
         of_rule = [one for one in kept if one.rule == rule.name]
         for one in of_rule:

@@ -32,8 +32,8 @@ from convsync.model.statement import Batch, Statement
 from convsync.store import dialect, portions, sums
 from convsync.store.entry_row import STATEMENT_COLUMNS, WITH_DEAL, as_entry, as_statement
 from convsync.store.portions import Portion
-from convsync.store.schema import IS_OPEN, QUEUES, batches, deals, ledger
-from convsync.store.sums import Alike
+from convsync.store.schema import IS_OPEN, IS_SENDING, QUEUES, batches, deals, ledger
+from convsync.store.sums import Alike, LedgerSum
 
 
 class BatchRow(Struct, frozen=True, kw_only=True, gc=False):
@@ -134,8 +134,13 @@ def envelopes(connection: Connection, numbers: Sequence[int]) -> dict[int, Envel
 
 def blocked(connection: Connection) -> list[tuple[ConversionAction, str, int]]:
     """Return what the account's set-up keeps out: by action and code, how many."""
+    return blocked_among(sums.kept(connection))
+
+
+def blocked_among(kept: Sequence[LedgerSum]) -> list[tuple[ConversionAction, str, int]]:
+    """Return the same of sums that were read."""
     found: Counter[tuple[str, str, str]] = Counter()
-    for one in sums.kept(connection):
+    for one in kept:
         if one.state == State.BLOCKED:
             found[one.destination, one.action_id, one.code] += one.rows
     return [
@@ -224,7 +229,7 @@ def unanswered(connection: Connection, *, looked_at_by: datetime | None = None) 
 
     With `looked_at_by`, only batches none of whose deals was due to be looked at by then.
     """
-    found = select(batches.c.id).where(batches.c.state == "sending").order_by(batches.c.id)
+    found = select(batches.c.id).where(IS_SENDING).order_by(batches.c.id)
     if looked_at_by is not None:
         is_in_it = (ledger.c.batch_id == batches.c.id) & (ledger.c.state == State.SENDING)
         is_due = exists().where(

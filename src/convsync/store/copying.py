@@ -110,5 +110,5 @@ def _require_empty(target: Database, connection: Connection) -> None:
         if table.name in there and connection.execute(select(table).limit(1)).first():
             raise OperatorError(
                 f"Database {target.name} is not empty: its table {table.name} has rows. Name an "
-                "empty one, or none that is there yet."
+                "empty one, or one that does not exist yet."
             )

@@ -106,8 +106,9 @@ def late(connection: Connection, period: Period) -> list[tuple[int, str]]:
 
 
 class SentThen(NamedTuple):
-    """A conversion that was sent: when its milestone was reached, and what it is worth."""
+    """A conversion that was sent: its deal, when its milestone was reached, what it is worth."""
 
+    deal: int
     at: datetime
     value: Decimal
     currency: str | None
@@ -120,16 +121,19 @@ def sent(connection: Connection, period: Period) -> Iterator[SentThen]:
     """
     value = func.coalesce(ledger.c.told_value, ledger.c.value, type_=ledger.c.value.type)
     currency = func.coalesce(ledger.c.told_currency, ledger.c.currency)
-    found = select(ledger.c.milestone_at, value, currency).where(
+    found = select(ledger.c.deal, ledger.c.milestone_at, value, currency).where(
         _reached_in(period), ON_SIDE[Side.SENT]
     )
-    for at, worth, in_currency in connection.execute(found.execution_options(yield_per=_PAGE)):
-        yield SentThen(at, worth or Decimal(0), in_currency)
+    for deal, at, worth, in_currency in connection.execute(
+        found.execution_options(yield_per=_PAGE)
+    ):
+        yield SentThen(deal, at, worth or Decimal(0), in_currency)
 
 
 class HeldFields(NamedTuple):
     """What the fields of a deal hold, as they are kept: hashes, and JSON of clicks and segments."""
 
+    id: int
     source: str
     clicks: str | None
     emails: str | None

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from convsync.store.schema import deals, persons
+from convsync.store.schema import IS_CROWD, deals, persons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +26,12 @@ def listed(connection: Connection) -> list[Crowd]:
 
 def of_deal(connection: Connection, row: int) -> Crowd | None:
     """Return the crowd that a deal is in, None where it is in none."""
-    own = select(persons.c.person).where(persons.c.deal == row, _IS_CROWD)
+    own = select(persons.c.person).where(persons.c.deal == row, IS_CROWD)
     return next(iter(_found(connection, _SIZES.where(persons.c.person.in_(own)))), None)
 
 
-_IS_CROWD = persons.c.is_crowd & persons.c.parted_at.is_(None)
 _SIZES = (
-    select(persons.c.person, func.count().label("deals"))
-    .where(_IS_CROWD)
-    .group_by(persons.c.person)
+    select(persons.c.person, func.count().label("deals")).where(IS_CROWD).group_by(persons.c.person)
 )
 
 

@@ -56,7 +56,7 @@ class Database:
             except ImportError as error:
                 raise OperatorError(
                     f"Database {self.name}: the driver of {self._url.drivername} is not installed. "
-                    "pip install 'convsync[postgresql]' brings it."
+                    "Run pip install 'convsync[postgresql]'."
                 ) from error
         return self._engine
 
@@ -123,7 +123,7 @@ class Database:
             )
         if is_full(error):
             return TransientError(
-                f"Database {self.name} has no room for more: {message}. Free some of its disk; the"
+                f"Database {self.name} has no room for more: {message}. Free some disk space; the"
                 " next run resumes this one, and nothing is lost or sent twice."
             )
         if is_refusal(error):
@@ -133,7 +133,7 @@ class Database:
             )
         return OperatorError(
             f"Database {self.name} cannot be used: {message}. Check [store] url and the rights on "
-            "it; `convsync db upgrade` makes the tables."
+            "it; `convsync db upgrade` creates the tables."
         )
 
     def _require_folder(self) -> None:
@@ -141,7 +141,9 @@ class Database:
         if self._url.get_backend_name() == "sqlite" and path and path != ":memory:":
             folder = Path(path).parent
             if not folder.is_dir():
-                raise OperatorError(f"Database {self.name}: there is no folder {folder}; make it.")
+                raise OperatorError(
+                    f"Database {self.name}: there is no folder {folder}; create it."
+                )
 
 
 def _parsed(url: str) -> URL:
@@ -153,7 +155,7 @@ def _parsed(url: str) -> URL:
         ) from error
     if not dialect.is_supported(parsed):
         raise OperatorError(
-            f"[store] url begins with {parsed.drivername}: convsync keeps its ledger in "
+            f"[store] url starts with {parsed.drivername}: convsync keeps its ledger in "
             "sqlite:///… or postgresql://…"
         )
     return parsed

@@ -1,6 +1,6 @@
 """The few things SQLite and PostgreSQL do differently. What is one's alone stands in `sqlite_bulk`
-and `postgresql_bulk`, their errors in `database_errors`, a query's own table of numbers in `given`.
-Nothing else knows which it is.
+and `postgresql_bulk`, their errors in `database_errors`, a query's own table of numbers in `given`,
+an index that is dropped and made again in `order_index`. Nothing else knows which it is.
 
 On both, transactions that write queue up instead of failing half way: what one has read, and every
 number it has counted up to, still holds when it writes. SQLite begins them IMMEDIATE, PostgreSQL
@@ -139,8 +139,8 @@ def allow_no_more_tables(connection: Connection) -> None:
 def _explained(error: OperationalError) -> Exception:
     if getattr(error.orig, "sqlite_errorname", "").startswith(("SQLITE_FULL", "SQLITE_IOERR")):
         return OperatorError(
-            f"There is no room for what the preview plans: {database_message(error)}. "
-            "Make room for temporary files, or name another folder by SQLITE_TMPDIR."
+            f"There is no room for the preview's tables: {database_message(error)}. "
+            "Free some space for temporary files, or set SQLITE_TMPDIR to another folder."
         )
     return error
 

@@ -28,8 +28,8 @@ def upgrade(database: Database, revision: str = "head") -> None:
             make_tables(connection, revision)
     except CommandError as error:
         raise OperatorError(
-            f"Database {database.name} is at a revision this version does not know. It was made by "
-            "a newer convsync: install that one again."
+            f"Database {database.name} is at a revision this version does not know. A newer "
+            "convsync made it: install that version again."
         ) from error
 
 

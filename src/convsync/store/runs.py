@@ -9,13 +9,13 @@ was a process of this machine that is no longer there.
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, bindparam, delete, func, insert, select, update
 
 from convsync.errors import LockedError
 from convsync.model.period import Period
@@ -130,7 +130,7 @@ def open_run(
         statement.on_conflict_do_nothing(index_elements=["lock"]).returning(runs.c.id)
     ).scalar()
     if number is None:
-        raise LockedError("Another run has just begun; try again when it is over.")
+        raise LockedError("Another run has just started; try again when it has ended.")
     return int(number)
 
 
@@ -245,6 +245,19 @@ def latest(connection: Connection, count: int) -> list[RowMapping]:
     """Return the last runs, latest first."""
     found = select(runs).order_by(runs.c.id.desc()).limit(count)
     return list(connection.execute(found).mappings())
+
+
+def outlines(connection: Connection, count: int) -> Sequence[Row[Any]]:
+    """Return number, command, exit code and head of the last runs, latest first."""
+    names = ("id", "command", "exit_code", "audit_number", "audit_digest")
+    found = select(*(runs.c[name] for name in names)).order_by(runs.c.id.desc()).limit(count)
+    return connection.execute(found).all()
+
+
+def with_numbers(connection: Connection, numbers: Collection[int]) -> dict[int, RowMapping]:
+    """Return the runs of these numbers."""
+    found = connection.execute(select(runs).where(runs.c.id.in_(numbers))) if numbers else None
+    return {row["id"]: row for row in found.mappings()} if found is not None else {}
 
 
 def numbered(connection: Connection, run_id: int) -> RowMapping | None:

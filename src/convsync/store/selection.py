@@ -31,11 +31,23 @@ from convsync.model.outcome import Reason
 from convsync.model.period import Period
 from convsync.store import sums
 from convsync.store.column_types import amount_of
+from convsync.store.json_texts import filled_in
 from convsync.store.schema import deals, ledger
 from convsync.store.sums import LedgerSum
 
 PERSON = "person"
 """Stands in for a kind of click ID where consented identifiers name whoever it is."""
+
+
+class OfDeal(NamedTuple):
+    """What a segment of the deal must be, or must not be; None: not filled in.
+
+    Without a name it is about the deal's source.
+    """
+
+    name: str | None
+    value: str | None
+    is_not: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +56,7 @@ class Selection:
 
     `state` is a state, or one of the three sides of the account. `reached` is a period of the
     milestone's. `click` is the kind of click ID that it was matched with, or `PERSON`; `found_by`
-    by what that was found.
+    by what that was found; and it `is_covered` where there is either.
     """
 
     state: State | Side | None = None
@@ -56,6 +68,8 @@ class Selection:
     reached: Period | None = None
     click: str | None = None
     found_by: MatchBasis | None = None
+    is_covered: bool | None = None
+    of_deal: tuple[OfDeal, ...] = ()
     value_above: Decimal | None = None
 
 
@@ -183,6 +197,18 @@ def added_up(connection: Connection, selection: Selection) -> list[Sum]:
     ]
 
 
+def in_other_currencies(
+    connection: Connection, selection: Selection, currency: str
+) -> Iterator[tuple[Decimal, str, datetime]]:
+    """Yield what conversions are worth in any currency but this one, and when it was reached."""
+    found = _where(
+        select(WORTH.label("worth"), WORTH_CURRENCY.label("worth_currency"), ledger.c.milestone_at),
+        selection,
+    ).where(WORTH_CURRENCY.is_not(None), WORTH_CURRENCY.is_distinct_from(currency))
+    for worth, other, reached_at in connection.execute(found):
+        yield amount_of(worth) or Decimal(0), other, reached_at
+
+
 def _where(found: Select[Any], selection: Selection) -> Select[Any]:
     return found.join(deals, deals.c.id == ledger.c.deal).where(*_conditions(selection))
 
@@ -205,6 +231,12 @@ def _conditions(asked: Selection) -> Iterator[ColumnElement[bool]]:
         yield and_(ledger.c.basis.is_not(None), ledger.c.click_kind.is_(None))
     elif asked.click is not None:
         yield and_(ledger.c.basis.is_not(None), ledger.c.click_kind == asked.click)
+    if asked.is_covered is not None:
+        yield ledger.c.basis.is_not(None) if asked.is_covered else ledger.c.basis.is_(None)
+    for one in asked.of_deal:
+        has = deals.c.source if one.name is None else filled_in(deals.c.segments, one.name)
+        is_so = has.is_(None) if one.value is None else and_(has.is_not(None), has == one.value)
+        yield ~is_so if one.is_not else is_so
     if asked.reached is not None:
         yield ledger.c.milestone_at >= asked.reached.since
         yield ledger.c.milestone_at < asked.reached.until

@@ -15,8 +15,9 @@ _RANGE = 5_000
 
 
 class SoldDeal(NamedTuple):
-    """A deal that is won and in its CRM. `segments` is JSON text."""
+    """A deal that is won and in its CRM, by its row. `segments` is JSON text."""
 
+    row: int
     source: str
     deal_id: str
     segments: str | None
@@ -55,4 +56,4 @@ def _between(connection: Connection, after: int, upto: int, now: datetime) -> It
     paid = revenue.payments_of(connection, [row.id for row in rows])
     for row, source, deal_id, segments, won_at in rows:
         payments = [one for one in paid.get(row, ()) if one.paid_at <= now]
-        yield SoldDeal(source, deal_id, segments, won_at, payments)
+        yield SoldDeal(row, source, deal_id, segments, won_at, payments)

@@ -12,6 +12,7 @@ Standing = tuple[datetime | None, int]
 
 def standing(connection: Connection) -> Standing:
     """Return how the ledger stands: it is another as soon as a run has ended, and during none."""
-    ended = connection.execute(select(func.max(runs.c.finished_at))).scalar()
+    latest = select(runs.c.finished_at).where(runs.c.finished_at.is_not(None))
+    ended = connection.execute(latest.order_by(runs.c.finished_at.desc()).limit(1)).scalar()
     noted = connection.execute(select(func.count()).select_from(notes)).scalar_one()
     return ended, noted

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, func, or_, select
 
 from convsync.model.event import EventKind
 from convsync.model.record import numbers_in
 from convsync.store import audit_blocks
 from convsync.store.runs import KILLED, Holder, is_dead
-from convsync.store.schema import audit_events, batches, quarantine, runs, watermarks
+from convsync.store.schema import IS_ACCEPTED, audit_events, batches, quarantine, runs, watermarks
 
 _IS_NIGHT = or_(runs.c.command == "run", and_(runs.c.command == "release", runs.c.exit_code <= 1))
 """Which runs are watched: those that read every source. A release stands for the night that was
@@ -60,13 +60,17 @@ def last_night(
 
 def last_good_night(connection: Connection) -> datetime | None:
     """Return what the last nightly run with exit code 0 took as the present."""
-    found = select(func.max(runs.c.as_of)).where(_IS_NIGHT, runs.c.exit_code == 0)
-    return connection.execute(found).scalar()
+    return _latest(connection, _IS_NIGHT, runs.c.exit_code == 0)
 
 
 def last_begun(connection: Connection) -> datetime | None:
     """Return what the latest nightly run to begin took as the present, finished or not."""
-    found = select(func.max(runs.c.as_of)).where(_IS_NIGHT)
+    return _latest(connection, _IS_NIGHT)
+
+
+def _latest(connection: Connection, *which: ColumnElement[bool]) -> datetime | None:
+    """Return what the latest of some runs took as the present: the end of an index."""
+    found = select(runs.c.as_of).where(*which).order_by(runs.c.as_of.desc()).limit(1)
     return connection.execute(found).scalar()
 
 
@@ -120,9 +124,7 @@ def _answers_of_killed(connection: Connection, run_id: int) -> Counter[str]:
 
 def oldest_unconfirmed(connection: Connection) -> tuple[int, datetime] | None:
     """Return how many batches wait for the platform's verdict, and since when the oldest does."""
-    found = select(func.count(), func.min(batches.c.answered_at)).where(
-        batches.c.state == "accepted"
-    )
+    found = select(func.count(), func.min(batches.c.answered_at)).where(IS_ACCEPTED)
     count, since = connection.execute(found).one()
     return (count, since) if count else None
 

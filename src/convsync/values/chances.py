@@ -6,8 +6,14 @@ as lost. A group is watched to its last lead: to stop sooner would give it the l
 others. What comes after that is taken from what stands above it. The groups are then drawn together
 (see `pooling`).
 
-A lead tells the more the longer it could be watched: it counts as the share of all sales within the
-window that come by its age. Leads of uneven weight tell less than as many even ones (Kish 1965).
+A lead tells the more the longer it could be watched. How much of what is unsure is decided at each
+age, the whole says; of each such part a group tells by its leads that have come to that age, and
+the variances add up (Greenwood's formula, with a competing outcome). Leads of uneven weight tell
+less than as many even ones (Kish 1965).
+
+A group of which no lead was won counts as if half a sale had been, as the whole does, but no more
+than the whole would have made it: few or many leads without a sale make a small chance, and never
+none, which would be a value of nothing. Its interval, which is by its own leads alone, begins at 0.
 
 A chance grows along the milestones: an opportunity is worth at least as much as an SQL of the same
 group. Where chance has it otherwise, neighbours are put together (isotonic regression, Barlow and
@@ -17,13 +23,14 @@ others 1972).
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from convsync.model.expected import FEWEST_LEADS, Timing, at_age
+from convsync.model.expected import FEWEST_LEADS, Timing
 from convsync.values.leads import Lead, Terms
 from convsync.values.outlook import Course, Fate, Outlook
 from convsync.values.pooling import Drawn, Family, Known, drawn_together
 
 FEWEST_WON = 10
 """Sales within the window, of all groups, below which nothing is said of how these differ."""
+_HALF_A_SALE = 0.5
 _LAST = 1e-6
 """The weight of the last leads of a group, below which there is only what rounding left."""
 
@@ -56,21 +63,48 @@ Tallies = Mapping[Group, Tally]
 
 
 class Watch:
-    """What the whole says of a milestone: how sales come in with age."""
+    """What the whole says of a milestone: how sales come in with age, and what is unsure when."""
 
     def __init__(self, whole: Tally, terms: Terms) -> None:
         self._terms = terms
         self.outlook = Outlook(whole.courses)
         self.timing = _timing(self.outlook, terms.window_days)
+        self._decided = _decided(self.outlook, terms.window_days)
+        self._of_whole = self._one_in(whole.ages)
 
     def count(self, ages: Mapping[int, int]) -> float:
-        """Return how many fully watched leads of even weight tell as much as these."""
+        """Return how many fully watched leads of even weight tell as much as these.
+
+        What comes at an age that none of them has reached is known as well as of the whole.
+        """
+        one_in = {**self._of_whole, **self._one_in(ages)}
+        unsure = sum(part * one_in.get(age, 1.0) for age, part in self._decided.items())
+        return 1 / unsure if unsure else 0.0
+
+    def _one_in(self, ages: Mapping[int, int]) -> Mapping[int, float]:
+        """Return by age the variance of a mean over the leads that have come to it."""
+        oldest_first = sorted(ages, reverse=True)
         told = told_twice = 0.0
-        for age, leads in ages.items():
-            weight, seen = self._terms.weight(age), at_age(self.timing.come, age)
-            told += leads * weight * seen
-            told_twice += leads * weight**2 * seen
-        return told**2 / told_twice if told_twice else 0.0
+        one_in: dict[int, float] = {}
+        place = 0
+        for age in sorted(self._decided, reverse=True):
+            while place < len(oldest_first) and oldest_first[place] >= age:
+                leads, weight = ages[oldest_first[place]], self._terms.weight(oldest_first[place])
+                told += leads * weight
+                told_twice += leads * weight**2
+                place += 1
+            if told:
+                one_in[age] = told_twice / told**2
+        return one_in
+
+
+def _decided(outlook: Outlook, window: int) -> Mapping[int, float]:
+    """Return by age the share of what is unsure that is decided then; evenly where none is won."""
+    parts = outlook.decided(window)
+    in_all = sum(parts.values())
+    if in_all <= 0:
+        return dict.fromkeys(range(window + 1), 1 / (window + 1))
+    return {age: part / in_all for age, part in parts.items()}
 
 
 def _timing(outlook: Outlook, window: int) -> Timing:
@@ -106,24 +140,32 @@ def chances(tallies: Tallies, watch: Watch, terms: Terms) -> Mapping[Group, Draw
     depths = len(terms.by) if tallies[WHOLE].won >= FEWEST_WON else 0
     for depth in range(1, depths + 1):
         families: defaultdict[Group, dict[Group, Known]] = defaultdict(dict)
+        alone: dict[Group, Known] = {}
         for group, tally in tallies.items():
-            if len(group) == depth and tally.leads >= FEWEST_LEADS and group[:-1] in known:
-                above = outlooks[group[:-1]]
+            above = group[:-1]
+            if len(group) == depth and tally.leads >= FEWEST_LEADS and above in known:
                 outlooks[group] = Outlook(tally.courses, watched_at_least=_LAST)
-                share = _share(outlooks[group], above, terms.window_days)
-                families[group[:-1]][group] = Known(
-                    share, spread_of(share), watch.count(tally.ages)
-                )
-        known |= drawn_together(
+                share = _share(outlooks[group], outlooks[above], terms.window_days)
+                alone[group] = Known(share, spread_of(share), watch.count(tally.ages))
+                families[above][group] = _never_nothing(alone[group], tally, known[above].mean)
+        drawn = drawn_together(
             [Family(known[name].mean, one) for name, one in families.items()], spread_of
         ).groups
+        known |= {group: Drawn(one.mean, alone[group]) for group, one in drawn.items()}
     return known
+
+
+def _never_nothing(own: Known, tally: Tally, above: float) -> Known:
+    """Return what a group is drawn with: of no sale half a one, as far as the whole has one."""
+    if tally.won:
+        return own
+    return own._replace(mean=max(own.mean, min(above, _HALF_A_SALE / (own.leads + 1))))
 
 
 def _of_all(watch: Watch, tally: Tally, terms: Terms) -> Known:
     """Return the chance of any lead: never nothing, as half a sale more is counted in."""
     count = watch.count(tally.ages)
-    share = (watch.outlook.arrived_by(terms.window_days) * count + 0.5) / (count + 1)
+    share = (watch.outlook.arrived_by(terms.window_days) * count + _HALF_A_SALE) / (count + 1)
     return Known(share, spread_of(share), count)
 
 

@@ -101,6 +101,25 @@ class Outlook:
         coming = self._arrived[-1] - self._arrived[place]
         return Chance(coming / left if left else 0.0, self._watched[place])
 
+    def decided(self, days: int) -> Mapping[int, float]:
+        """Return by age how much is decided at it of whether a deal arrives within so many days.
+
+        It is the variance that a deal's fate at that age takes away; all of it together is that of
+        the share that arrives. The estimate of Aalen and Johansen has the variance of these parts,
+        each by as many deals as were watched then.
+        """
+        in_all = self.arrived_by(days)
+        parts: dict[int, float] = {}
+        for place in range(1, bisect_right(self._days, days)):
+            before, left = self._open[place - 1], self._open[place]
+            arrived = self._arrived[place] - self._arrived[place - 1]
+            lost = before - left - arrived
+            yet = (in_all - self._arrived[place]) / left if left > 0 else 0.0
+            moved = (1 - yet) * arrived - yet * lost
+            spread = (1 - yet) ** 2 * arrived + yet**2 * lost
+            parts[self._days[place]] = spread - (moved**2 / before if before > 0 else 0.0)
+        return parts
+
     def project(self, courses: Mapping[Course, int]) -> Projection:
         """Return how many of a group are expected to arrive, those that have included."""
         arrived = is_open = 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from convsync.clock import Clock
-from convsync.deciding import put_on_record
+from convsync.decisions.deciding import put_on_record
 from convsync.errors import OperatorError
 from convsync.model.event import Event, EventKind
 from convsync.model.expected import ExpectedTable, Forecast

@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from convsync.clock import Clock
-from convsync.deciding import put_on_record
+from convsync.decisions.deciding import put_on_record
 from convsync.errors import OperatorError
 from convsync.model.event import Event, EventKind
 from convsync.store import alert_states

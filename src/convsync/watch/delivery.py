@@ -145,8 +145,8 @@ def require_targets(targets: Sequence[AppriseTarget]) -> None:
     """Raise OperatorError where there is nobody to tell, or no way to."""
     if not targets:
         raise OperatorError(
-            "There is nobody to tell: set CONVSYNC_ALERTS__URLS, or the secret of that name, to one"
-            " or more of Apprise's URLs, such as json://127.0.0.1:8470/webhook."
+            "There is nobody to alert: set CONVSYNC_ALERTS__URLS, or the secret of that name, to"
+            " one or more Apprise URLs, such as json://127.0.0.1:8470/webhook."
         )
     if problem := problem_of_targets(targets):
         raise OperatorError(f"[alerts] urls: {problem}.")

@@ -1,19 +1,19 @@
 """What the ledger says of the nights, read once: alerts, metrics and `status --check` judge it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from convsync import head_file
 from convsync.errors import OperatorError
 from convsync.model.expected import Forecast
 from convsync.model.rule import ConversionAction, ConversionRule
-from convsync.store import account, alert_states, audit_log, batches, watching
-from convsync.store.database import Connection, Database
+from convsync.proof import head_file
+from convsync.proof.verification import recent_break
+from convsync.store import account, alert_states, audit_log, batches, sums, watching
+from convsync.store.database import Connection
 from convsync.store.watching import Night
 from convsync.values import drift
-from convsync.verification import recent_break
 
 USUAL_DAYS = 28
 A_DAY = timedelta(hours=22)
@@ -50,36 +50,39 @@ class Facts:
     sums: account.Sums | None = None
 
 
-def facts_of(
-    database: Database,
+def facts_within(
+    connection: Connection,
     rules: Sequence[ConversionRule],
     head_path: Path | None,
     now: datetime,
+    *,
+    broken: Callable[[Connection], str] = recent_break,
 ) -> Facts:
-    """Read them, all of one state of the ledger."""
-    with database.reading() as connection:
-        night = watching.last_night(connection, now)
-        return Facts(
-            at=now,
-            night=night,
-            not_begun=alert_states.not_begun(connection),
-            last_good=watching.last_good_night(connection),
-            last_begun=watching.last_begun(connection),
-            blocked=batches.blocked(connection),
-            unconfirmed=watching.oldest_unconfirmed(connection),
-            unanswered=len(batches.unanswered(connection)),
-            unreadable=watching.unreadable(connection),
-            read_until=watching.read_until(connection),
-            uploads=watching.uploads_since(connection, now - timedelta(days=USUAL_DAYS + 1)),
-            answers=watching.answers_since(connection, night.as_of - A_DAY) if night else {},
-            chain=_problem_of_chain(connection, head_path),
-            events=audit_log.last(connection).head.number,
-            drift=drift.noted(connection),
-            sums=account.sums(connection, rules),
-        )
+    """Read them, all of one state of the ledger; `broken` says what breaks the log's end."""
+    night, kept = watching.last_night(connection, now), sums.kept(connection)
+    return Facts(
+        at=now,
+        night=night,
+        not_begun=alert_states.not_begun(connection),
+        last_good=watching.last_good_night(connection),
+        last_begun=watching.last_begun(connection),
+        blocked=batches.blocked_among(kept),
+        unconfirmed=watching.oldest_unconfirmed(connection),
+        unanswered=len(batches.unanswered(connection)),
+        unreadable=watching.unreadable(connection),
+        read_until=watching.read_until(connection),
+        uploads=watching.uploads_since(connection, now - timedelta(days=USUAL_DAYS + 1)),
+        answers=watching.answers_since(connection, night.as_of - A_DAY) if night else {},
+        chain=_problem_of_chain(connection, head_path, broken),
+        events=audit_log.last(connection).head.number,
+        drift=drift.noted(connection),
+        sums=account.sums(connection, rules, kept=kept),
+    )
 
 
-def _problem_of_chain(connection: Connection, head_path: Path | None) -> str:
+def _problem_of_chain(
+    connection: Connection, head_path: Path | None, broken: Callable[[Connection], str]
+) -> str:
     """Return what the latest `audit verify` found, or else what is wrong with the log's end."""
     if found := alert_states.unsound(connection):
         return f"`convsync audit verify` found that {found}"
@@ -89,4 +92,4 @@ def _problem_of_chain(connection: Connection, head_path: Path | None) -> str:
         return str(error)
     if lost is not None:
         return f"the ledger is not the one that the last run left: {lost}"
-    return recent_break(connection)
+    return broken(connection)

@@ -42,20 +42,20 @@ CRITICAL = frozenset({Trouble.FAILED, Trouble.MISSED, Trouble.CHAIN})
 
 FIXES: Mapping[Trouble, str] = {
     Trouble.FAILED: "Fix what the message names, then `convsync run`.",
-    Trouble.LEFT_UNDONE: "The next run tries again; `convsync status` shows what stands.",
-    Trouble.MISSED: "See whether the timer, the container or the machine is up; the next run reads"
-    " all that was missed.",
-    Trouble.BLOCKED: "`convsync status` says what to change in the account; they go out after it.",
+    Trouble.LEFT_UNDONE: "The next run tries again; `convsync status` shows what is left.",
+    Trouble.MISSED: "Check that the timer, the container or the machine is up; the next run reads"
+    " everything that was missed.",
+    Trouble.BLOCKED: "`convsync status` says what to change in the account; then they go out.",
     Trouble.REJECTED: "`convsync audit list --event rejected` names them and their codes.",
     Trouble.NOTHING_SENT: "`convsync plan` says why nothing goes out; look at the CRM's export and"
     " at the click IDs first.",
     Trouble.UNCONFIRMED: "`convsync retry` asks again; `convsync status --platform` shows what"
     " the account says it received.",
     Trouble.NOT_READ: "`convsync check` tries the source; a large first read takes several nights.",
-    Trouble.CHAIN: "`convsync audit verify` looks at the whole log. After a restored backup:"
+    Trouble.CHAIN: "`convsync audit verify` checks the whole log. After a restored backup, run"
     " `convsync audit accept-restore`.",
-    Trouble.EXPIRING: "Sign in again with `convsync auth`, or renew it where its vendor says so and"
-    " write its new last day into [alerts.expires].",
+    Trouble.EXPIRING: "Sign in again with `convsync auth`, or renew it at its vendor and write the"
+    " new expiry date into [alerts.expires].",
     Trouble.DEADLINE: "`convsync check` says what to change; docs/deadlines.md has the sources.",
     Trouble.UNREADABLE: "`convsync quarantine list` names each with its place and reason.",
     Trouble.DRIFT: "Look at what `convsync values learn` prints, and accept that version if it is"
@@ -135,11 +135,11 @@ def _failed(facts: Facts) -> Iterator[Finding]:
     """A night that was stopped; one that came to its end says what is left by its own findings."""
     night = facts.night
     if facts.not_begun:
-        yield Finding(trouble=Trouble.FAILED, text=f"The last run did not begin: {facts.not_begun}")
+        yield Finding(trouble=Trouble.FAILED, text=f"The last run did not start: {facts.not_begun}")
     elif night is not None and not night.is_at_its_end:
         yield Finding(
             trouble=Trouble.FAILED,
-            text=f"Run {night.run_id} did not come to its end: {night.message}",
+            text=f"Run {night.run_id} did not finish: {night.message}",
         )
 
 
@@ -160,7 +160,7 @@ def _missed(facts: Facts, terms: Watching) -> Iterator[Finding]:
     due = timetable.last_by(facts.at - timetable.grace)
     yield Finding(
         trouble=Trouble.MISSED,
-        text=f"No run has begun since {_clock(facts.last_begun or due, terms)}; one was due at"
+        text=f"No run has started since {_clock(facts.last_begun or due, terms)}; one was due at"
         f" {_clock(due, terms)} (nights are {timetable}).",
     )
 
@@ -179,7 +179,7 @@ def _blocked(facts: Facts) -> Iterator[Finding]:
             about=f"{action.destination}/{action.action_id}/{code}",
             size=count,
             text=f"{several(count, 'conversion')} of {action.destination}, action"
-            f" {action.action_id}, held up by the account's set-up: {code}.",
+            f" {action.action_id}, blocked by the account's set-up: {code}.",
         )
 
 
@@ -216,7 +216,7 @@ def _nothing_sent(facts: Facts) -> Iterator[Finding]:
     if by_day.get(0, 0) == 0 and len(before) - empty >= _HABIT and empty <= len(before) // 20:
         yield Finding(
             trouble=Trouble.NOTHING_SENT,
-            text=f"Nothing was sent, where the days before sent {median(before):,.0f} as a rule.",
+            text=f"Nothing was sent; the days before usually sent {median(before):,.0f}.",
         )
 
 
@@ -227,7 +227,7 @@ def _unconfirmed(facts: Facts, terms: Watching) -> Iterator[Finding]:
     if facts.at - since > terms.confirmed_within:
         yield Finding(
             trouble=Trouble.UNCONFIRMED,
-            text=f"{several(count, 'request')} without a verdict of the platform, the oldest since"
+            text=f"{several(count, 'request')} without the platform's verdict, the oldest since"
             f" {_clock(since, terms)}.",
         )
 
@@ -239,7 +239,7 @@ def _not_read(facts: Facts, terms: Watching) -> Iterator[Finding]:
             yield Finding(
                 trouble=Trouble.NOT_READ,
                 about=source,
-                text=f"Source {source} has been read up to {_clock(until, terms)} only, longer ago"
+                text=f"Source {source} has only been read up to {_clock(until, terms)}, longer ago"
                 f" than the {terms.read_within.total_seconds() / 3600:g} hours allowed.",
             )
 

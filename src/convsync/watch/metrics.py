@@ -26,7 +26,7 @@ LABELS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "convsync_last_run_end_timestamp_seconds": ("When the last run ended.", ()),
     "convsync_last_run_duration_seconds": ("How long the last run took.", ()),
     "convsync_last_run_exit_code": ("The last run's exit code: 0 is well.", ()),
-    "convsync_last_run_completed": ("1 where the last run came to its end, 0 where not.", ()),
+    "convsync_last_run_completed": ("1 if the last run finished, 0 if not.", ()),
     "convsync_last_run_rows_sent": ("Rows that the last run sent.", ()),
     "convsync_last_run_answers": ("Rows answered in the last run, by the answer.", ("answer",)),
     "convsync_last_success_timestamp_seconds": ("When a run last ended with code 0.", ()),

@@ -5,7 +5,7 @@ what goes wrong here is logged. A run that is stopped by a signal tells nobody, 
 within seconds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,13 +14,14 @@ from pathlib import Path
 from convsync import log
 from convsync.errors import ConvsyncError, LockedError, StoppedError
 from convsync.model.rule import ConversionRule
+from convsync.proof.verification import recent_break
 from convsync.report.closing import Closing
 from convsync.store import alert_states, watching
-from convsync.store.database import Database
+from convsync.store.database import Connection, Database
 from convsync.watch import alerts
 from convsync.watch.alerts import Alarm, Told
 from convsync.watch.delivery import Ping, ping, ping_of
-from convsync.watch.facts import Facts, facts_of
+from convsync.watch.facts import Facts, facts_within
 from convsync.watch.findings import Finding, Trouble, Watching, findings_of
 from convsync.watch.sales import Sales, tell_quietly
 
@@ -43,7 +44,17 @@ class Watch:
 
     def look(self, database: Database, now: datetime) -> tuple[Facts, list[Finding]]:
         """Return how the nights stand, and what is wrong with them."""
-        facts = facts_of(database, self.rules, self.head_file, now)
+        with database.reading() as connection:
+            return self.look_within(connection, now)
+
+    def look_within(
+        self,
+        connection: Connection,
+        now: datetime,
+        broken: Callable[[Connection], str] = recent_break,
+    ) -> tuple[Facts, list[Finding]]:
+        """Do the same over a connection that sees one state; `broken` is as of `facts_within`."""
+        facts = facts_within(connection, self.rules, self.head_file, now, broken=broken)
         return facts, findings_of(facts, self.terms)
 
     def tell(
@@ -165,7 +176,7 @@ def _note_beginning(database: Database, error: BaseException | None) -> None:
 
 
 def _failure(error: BaseException) -> Finding:
-    return Finding(trouble=Trouble.FAILED, text=f"The run did not begin: {_words_of(error)}")
+    return Finding(trouble=Trouble.FAILED, text=f"The run did not start: {_words_of(error)}")
 
 
 def _words_of(error: BaseException | None) -> str:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from convsync import log
 from convsync.errors import ConvsyncError, OperatorError
-from convsync.serving import is_loopback
+from convsync.process.serving import is_loopback
 from convsync.watch.metrics import Look, registry_of
 
 

@@ -45,10 +45,10 @@ def verdict_of(
         is_critical = any(finding.is_critical for finding in findings)
         level = Level.CRITICAL if is_critical else Level.WARNING
     if last is None:
-        level, problems = Level.CRITICAL, ["no run has come to its end yet", *problems]
+        level, problems = Level.CRITICAL, ["no run has finished yet", *problems]
     elif max_age is not None and facts.at - last > max_age:
         level = Level.CRITICAL
-        too_old = f"no run has come to its end for {_span(facts.at - last)}"
+        too_old = f"no run has finished for {_span(facts.at - last)}"
         problems.insert(0, f"{too_old}, {_span(max_age)} allowed")
     said = "; ".join(problems) or _good_news(facts, last)
     figures = _figures(facts, findings, last, max_age)

@@ -64,7 +64,7 @@ def application(
     families = (
         sign_in,
         Nights(company, templates),
-        Conversions(company, templates),
+        Conversions(company, templates, commands),
         Problems(company, templates),
         Customers(company, templates),
         DealLists(company, templates, commands),

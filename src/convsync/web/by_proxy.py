@@ -13,7 +13,7 @@ from starlette.requests import Request
 from convsync import log
 from convsync.model.sign_in import ProxyTerms
 from convsync.model.user import User
-from convsync.serving import PEER
+from convsync.process.serving import PEER
 from convsync.web.roles import user_with
 from convsync.web.visits import RefusedError
 

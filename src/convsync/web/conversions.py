@@ -1,43 +1,46 @@
 """Conversions: found by anything, listed by how they stand, as a file, and one deal in full."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import date
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from convsync.errors import OperatorError
-from convsync.model.period import Period
 from convsync.report import explanation, finding, sentences
 from convsync.report.deal_words import DealWords
+from convsync.report.leads_to import YES
 from convsync.report.life import lives_of
-from convsync.report.selecting import CLICKS, FOUND_BY, STATES, require_known, selection_of
+from convsync.report.narrowing import GROUPINGS
+from convsync.report.selecting import CLICKS, COVERED, FOUND_BY, STATES, require_known
 from convsync.store import selection, sums
 from convsync.store.database import Connection
 from convsync.store.selection import Selected, Selection
+from convsync.web.asking import Commands
 from convsync.web.company import Company
 from convsync.web.doors import Doors
 from convsync.web.figures import Field
 from convsync.web.listings import FORMATS, file_of
 from convsync.web.locales import formats_for
+from convsync.web.narrowed import Asking, asking, segment_fields
 from convsync.web.rendering import Templates, deal_path, written_at, written_day
 from convsync.web.visits import RefusedError, Visit, number_in
 
 _ON_A_PAGE: Final = 50
 _AT_ONCE: Final = 1_000
 """So many rows of a file are read at once: nothing is held open while they are on their way."""
-_FIRST, _LAST = date(1971, 1, 1), date(9998, 1, 1)
+_ADDED_UP: Final = 5_000
+"""So many are added up at once; of more, only when somebody asks for it."""
 
 
 class Conversions:
     """Shows conversions and deals."""
 
-    def __init__(self, company: Company, templates: Templates) -> None:
+    def __init__(self, company: Company, templates: Templates, commands: Commands) -> None:
         self._company = company
         self._templates = templates
+        self._conversions = commands.conversions
+        self._added_up = commands.added_up
+        self._names = [name for name in commands.names if name not in GROUPINGS]
 
     def routes(self, doors: Doors) -> list[Route]:
         """Return which addresses it answers."""
@@ -52,40 +55,39 @@ class Conversions:
             return self._found(visit, text)
         company, before = self._company, number_in(visit.asked("before"))
         with company.database.reading() as connection:
-            fields = _fields(connection)
-            asked = {one.name: value for one in fields if (value := visit.asked(one.name))}
+            fields = [*_fields(connection), *segment_fields(self._names)]
+            asked = asking(visit, "/conversions", fields)
             wanted = self._wanted(connection, asked)
             if visit.asked("as"):
                 return self._file(visit.asked("as"), wanted)
             rows = selection.newest(connection, wanted, before=before, limit=_ON_A_PAGE + 1)
+            is_short = selection.at_most(connection, wanted) <= _ADDED_UP
+            is_added_up = is_short or bool(visit.asked("add"))
+            added, notes = self._added_up(connection, wanted) if is_added_up else (None, ())
         return self._templates.response(
             "conversions.html",
             visit=visit,
             company=company,
             fields=fields,
-            asked={one.name: asked.get(one.name, "") for one in fields},
+            asked={one.name: asked.fields.get(one.name, "") for one in fields},
+            narrowed=asked,
             rows=[row for _, row in rows[:_ON_A_PAGE]],
+            added=added,
+            notes=notes,
+            add=asked.address(("add", YES)),
             older=_older(rows, asked),
             is_first=before is None,
-            files={form: _address({**asked, "as": form}) for form in FORMATS},
+            files={form: asked.address(("as", form)) for form in FORMATS},
         )
 
-    def _wanted(self, connection: Connection, asked: Mapping[str, str]) -> Selection:
+    def _wanted(self, connection: Connection, asked: Asking) -> Selection:
         """Return which conversions are meant; OperatorError for words that there are not."""
-        words = {name: value for name, value in asked.items() if name not in _REACHED}
-        wanted = replace(selection_of(**words), reached=self._reached(asked))
+        said = {name: value for name, value in asked.fields.items() if value}
+        first, last = (said.pop(name, None) for name in _REACHED)
+        wanted = self._conversions(said, reached=(first, last), where=asked.where)
         rules = [rule.name for rule in self._company.rules]
         require_known(connection, rules, self._company.sources, wanted)
         return wanted
-
-    def _reached(self, asked: Mapping[str, str]) -> Period | None:
-        if not any(name in asked for name in _REACHED):
-            return None
-        first, last = (asked.get(name) for name in _REACHED)
-        days = _day(first) if first else _FIRST, _day(last) if last else _LAST
-        if days[1] < days[0]:
-            raise OperatorError(f"The last day, {days[1]}, lies before the first, {days[0]}.")
-        return Period.of_days(*days, self._company.zone_or_utc)
 
     def _file(self, form: str, wanted: Selection) -> Response:
         return file_of("conversions", form, Selected._fields, self._all(wanted))
@@ -162,8 +164,9 @@ def _fields(connection: Connection) -> Sequence[Field]:
         "source": sorted({one.source for one in kept}),
         "click": [*CLICKS],
         "found_by": [*FOUND_BY],
+        "covered": [*COVERED],
     }
-    labels = {"found_by": "Found by"}
+    labels = {"found_by": "Found by", "covered": "Click or person known"}
     listed = [
         Field(name=name, label=labels.get(name, name.capitalize()), choices=words)
         for name, words in choices.items()
@@ -177,20 +180,9 @@ def _fields(connection: Connection) -> Sequence[Field]:
     return [*listed, *days]
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise OperatorError(f"{text} is not a day such as 2026-03-01.") from None
-
-
-def _older(rows: Sequence[tuple[int, Selected]], asked: Mapping[str, str]) -> str | None:
+def _older(rows: Sequence[tuple[int, Selected]], asked: Asking) -> str | None:
     """Return the address of the next page, None where this one is the last."""
     if len(rows) <= _ON_A_PAGE:
         return None
     last, _ = rows[_ON_A_PAGE - 1]
-    return _address({**asked, "before": str(last)})
-
-
-def _address(asked: Mapping[str, str]) -> str:
-    return f"/conversions?{urlencode(asked)}"
+    return asked.address(("before", str(last)))

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 from typing import Final
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,6 +14,7 @@ from convsync.web.company import Company
 from convsync.web.doors import Doors
 from convsync.web.figures import Field
 from convsync.web.listings import FORMATS, file_of
+from convsync.web.narrowed import MORE, asking, segment_fields
 from convsync.web.rendering import Templates
 from convsync.web.visits import Visit, number_in
 
@@ -31,45 +31,47 @@ class DealLists:
         self._fields = (
             Field(name="came_to", label="Came to", choices=commands.steps, usual=commands.steps[0]),
             Field(name="fate", label="and is", choices=[*Fate]),
-            *_days("lead", "lead"),
-            *_days("reached", "reached it"),
+            *_days("lead", "Lead"),
+            *_days("reached", "Reached it"),
+            *segment_fields(commands.names),
         )
 
     def routes(self, doors: Doors) -> list[Route]:
         """Return which addresses it answers."""
-        return [Route("/deals", doors.page(self.listing))]
+        return [Route("/deals", doors.page(self.listing, may_take_long=True))]
 
     def listing(self, visit: Visit) -> Response:
-        """Show some of the deals that are meant, and how many there are; or all of them as a file.
+        """Show some of the deals that are meant, and what all add up to; or all of them as a file.
 
         To know how far a deal came each is looked at, as by the report that led here.
         """
-        company = self._company
-        asked = {field.name: visit.asked(field.name) for field in self._fields}
-        where = [text for text in visit.request.query_params.getlist("where") if text]
-        found = self._commands.deals_behind(company.database, asked, where, company.now())
+        company, asked = self._company, asking(visit, "/deals", self._fields, [*MORE])
+        words = {**asked.fields, **asked.more}
+        found, totals = self._commands.deals_behind(
+            company.database, words, asked.where, company.now()
+        )
         if form := visit.asked("as"):
             return file_of("deals", form, Behind._fields, (one._asdict() for one in found))
         first = number_in(visit.asked("first")) or 0
-        passed = len(deque(islice(found, first)))
+        deque(islice(found, first), maxlen=0)
         rows = list(islice(found, _ON_A_PAGE))
-        total = passed + len(rows) + sum(1 for _ in found)
-        here = [(name, value) for name, value in asked.items() if value]
-        here += [("where", one) for one in where]
+        deque(found, maxlen=0)
+        later, earlier = first + _ON_A_PAGE, max(first - _ON_A_PAGE, 0)
         return self._templates.response(
             "deals.html",
             visit=visit,
             company=company,
             fields=self._fields,
-            asked=asked,
-            where=where,
+            asked={field.name: asked.fields.get(field.name, "") for field in self._fields},
+            narrowed=asked,
             rows=rows,
+            sentences_of=[*totals.sentences()],
             first=first,
-            total=total,
-            file=f"/deals?{urlencode(here)}",
-            formats_of_files=FORMATS,
-            earlier=_page(here, first - _ON_A_PAGE) if first else None,
-            later=_page(here, first + _ON_A_PAGE) if first + _ON_A_PAGE < total else None,
+            total=totals.deals,
+            has_days=any(row.days_from_lead is not None for row in rows),
+            files={form: asked.address(("as", form)) for form in FORMATS},
+            earlier=asked.address(("first", str(earlier))) if first else None,
+            later=asked.address(("first", str(later))) if later < totals.deals else None,
         )
 
 
@@ -78,7 +80,3 @@ def _days(what: str, label: str) -> Sequence[Field]:
         Field(name=f"{what}_from", label=f"{label} from", kind="date"),
         Field(name=f"{what}_to", label="to", kind="date"),
     )
-
-
-def _page(here: Sequence[tuple[str, str]], first: int) -> str:
-    return f"/deals?{urlencode([*here, ('first', str(max(first, 0)))])}"

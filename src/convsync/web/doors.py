@@ -15,6 +15,7 @@ from convsync.store import users
 from convsync.store.users import SignedIn
 from convsync.web.by_proxy import ByProxy
 from convsync.web.company import Company
+from convsync.web.readers import READERS
 from convsync.web.rendering import Templates
 from convsync.web.visits import (
     COOKIE,
@@ -43,20 +44,27 @@ class Doors:
         self._templates = templates
         self._by_proxy = by_proxy
 
-    def page(self, page: Page, *, is_for_operators: bool = False) -> Answer:
-        """Return what answers a page that is looked at."""
+    def page(
+        self, page: Page, *, is_for_operators: bool = False, may_take_long: bool = False
+    ) -> Answer:
+        """Return what answers a page that is looked at; no other waits for what `may_take_long`."""
 
         async def answer(request: Request) -> Response:
-            try:
-                visit = await run_in_threadpool(self._visit, request, {})
-            except RefusedError as refused:
-                return self._said(refused.status, refused.sentence)
-            if visit is None:
-                asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-                return RedirectResponse(f"/sign-in?{urlencode({'next': asked})}", 303)
-            return await self._answered(page, visit, is_for_operators)
+            return await READERS.run(
+                self._looked_at, page, request, is_for_operators, is_slow=may_take_long
+            )
 
         return answer
+
+    def _looked_at(self, page: Page, request: Request, is_for_operators: bool) -> Response:
+        try:
+            visit = self._visit(request, {})
+        except RefusedError as refused:
+            return self._said(refused.status, refused.sentence)
+        if visit is None:
+            asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return RedirectResponse(f"/sign-in?{urlencode({'next': asked})}", 303)
+        return self._answered(page, visit, is_for_operators)
 
     def form(self, page: Page, *, is_for_operators: bool = False) -> Answer:
         """Return what answers a form: only one of this visitor's own pages."""
@@ -69,7 +77,7 @@ class Doors:
                 require_proof(visit)
             except RefusedError as refused:
                 return self._said(refused.status, refused.sentence)
-            return await self._answered(page, visit, is_for_operators)
+            return await run_in_threadpool(self._answered, page, visit, is_for_operators)
 
         return answer
 
@@ -91,11 +99,11 @@ class Doors:
         """Answer for an address that leads nowhere."""
         return self._said(404, "There is no such page.")
 
-    async def _answered(self, page: Page, visit: Visit, is_for_operators: bool) -> Response:
+    def _answered(self, page: Page, visit: Visit, is_for_operators: bool) -> Response:
         if is_for_operators and not visit.user.may_act:
             return self._said(403, "This is for operators: ask one. Nothing was done.")
         try:
-            return await run_in_threadpool(page, visit)
+            return page(visit)
         except RefusedError as refused:
             return self._said(refused.status, refused.sentence)
         except ConvsyncError as error:

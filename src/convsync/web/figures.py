@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from convsync import log
 from convsync.errors import ConvsyncError
-from convsync.report.page import Leads, Section, body, localised
+from convsync.report.page import Section, body, localised
 from convsync.store.database import Database
 from convsync.store.standing import Standing, standing
 from convsync.web.company import Company
@@ -74,7 +74,10 @@ class FigurePages:
 
     def routes(self, doors: Doors) -> list[Route]:
         """Return which addresses it answers."""
-        return [Route(page.path, doors.page(partial(self._show, page))) for page in self._pages]
+        return [
+            Route(page.path, doors.page(partial(self._show, page), may_take_long=True))
+            for page in self._pages
+        ]
 
     def work_ahead(self, stop: Event) -> None:
         """Work out what each page usually shows, and again whenever a run has ended, until told."""
@@ -106,5 +109,5 @@ class FigurePages:
             asked=asked,
             period=worked.period,
             worked_out_at=worked.at,
-            sections=Markup(body(shown, Leads.BY_LINK)),  # noqa: S704 - escapes what is in it
+            sections=Markup(body(shown)),  # noqa: S704 - escapes what is in it
         )

@@ -3,8 +3,9 @@
 Each is what the command of the same name does, and stands in the audit log under their name.
 """
 
-from convsync import allowing, wiring
+from convsync import wiring
 from convsync.clock import system_clock
+from convsync.decisions import allowing
 from convsync.errors import OperatorError
 from convsync.store import value_versions
 from convsync.values.versions import accept_version

@@ -1,8 +1,9 @@
 """Reports as they were worked out last: on a ledger of years one takes longer than people wait.
 
 What was asked before is worked out anew once a run has ended, or after a quarter of an hour, by one
-thread at a time. Whoever asks meanwhile waits a moment for it, and then is shown the figures there
-are, with when these were worked out. So a night is slowed by no reader, and a reader by no night.
+thread at a time, which gives way to all others. Whoever asks meanwhile waits a moment for it, and
+then is shown the figures there are, with when these were worked out. So a night is slowed by no
+reader, and a reader by no night.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from convsync.errors import ConvsyncError
 from convsync.report.page import Section
 from convsync.store.database import Database
 from convsync.store.standing import Standing, standing
+from convsync.web.readers import WORKS_AHEAD, give_way
 
 _MOMENT_S: Final = 0.2
 _LONGEST: Final = timedelta(minutes=15)
@@ -82,6 +84,7 @@ class KeptFigures:
         return work.worked
 
     def _do(self, work: _Work, key: Key, work_out: WorkOut, stands: Standing) -> None:
+        give_way(WORKS_AHEAD)
         path, asked = key
         at = self._clock()
         try:

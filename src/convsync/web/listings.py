@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from convsync.plain_text import plain
 from convsync.report.listing_cells import cell_of, text_of
+from convsync.web.readers import READERS
 from convsync.web.visits import RefusedError
 
 Row = Mapping[str, Any]
@@ -28,7 +29,7 @@ def file_of(name: str, form: str, columns: Sequence[str], rows: Iterable[Row]) -
         raise RefusedError(404, f"A list is no {form}: it can be had as {' or '.join(FORMATS)}.")
     written = _as_csv(columns, rows) if form == "csv" else _as_json(rows)
     named = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
-    return StreamingResponse(written, media_type=_TYPES[form], headers=named)
+    return StreamingResponse(READERS.each(written), media_type=_TYPES[form], headers=named)
 
 
 def _as_csv(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:

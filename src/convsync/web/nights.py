@@ -2,21 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final
 
 from markupsafe import Markup
 from starlette.responses import Response
 from starlette.routing import Route
 
-from convsync.errors import UnsafePlanError
-from convsync.model.chain import Head
 from convsync.model.ledger import Side
+from convsync.proof.verification import RecentChain
+from convsync.report import nobody, past_runs
 from convsync.report.formats import Formats
 from convsync.report.page import Chart, svg
-from convsync.report.past_runs import PastRun, in_full, in_words, past_runs
+from convsync.report.past_runs import PastRun, in_full, in_words
 from convsync.report.sentences import no_run
-from convsync.report.status import status_of
-from convsync.store import kept_plans
+from convsync.report.status import BlockedRows
+from convsync.store import clicks
 from convsync.store.account import Sums
 from convsync.store.runs import Progress
 from convsync.watch.verdict import Level, verdict_of
@@ -48,6 +49,7 @@ class Nights:
     def __init__(self, company: Company, templates: Templates) -> None:
         self._company = company
         self._templates = templates
+        self._chain = RecentChain(monotonic)
 
     def routes(self, doors: Doors) -> list[Route]:
         """Return which addresses it answers."""
@@ -57,14 +59,19 @@ class Nights:
         ]
 
     def last_night(self, visit: Visit) -> Response:
-        """Show whether all is well, why not, the account, and thirty nights."""
+        """Show whether all is well, why not, the account, and thirty nights: of one state."""
         company = self._company
-        facts, findings = company.watch.look(company.database, company.now())
+        with company.database.reading() as connection:
+            facts, findings = company.watch.look_within(
+                connection, company.now(), self._chain.recent_break
+            )
+            recent = past_runs.recent(connection, last=_LOOKED_AT, nights=_NIGHTS)
+            clicks_stored = clicks.count(connection)
+            joins_nobody = nobody.listed(connection)
+            waits = waiting.within(connection)
         verdict = verdict_of(facts, findings)
-        status = status_of(company.database, company.rules, company.sources)
-        runs = past_runs(company.database, _LOOKED_AT)
         formats = formats_for(visit.languages, company.formats)
-        nights = [run for run in runs if run.command == "run"][-_NIGHTS:]
+        has_chart = len(recent.nights) > 1
         return self._templates.response(
             "night.html",
             visit=visit,
@@ -72,28 +79,21 @@ class Nights:
             light=LIGHTS[verdict.level],
             sentence=verdict.line.rpartition(" | ")[0].partition(" ")[2],
             findings=findings,
-            status=status,
-            sides=sides_of(status.sums),
+            facts=facts,
+            sides=sides_of(facts.sums) if facts.sums else [],
             blocked=[
-                (one, company.meaning_of(one.action.destination, one.code))
-                for one in status.blocked
+                (
+                    BlockedRows(action=action, code=code, count=count),
+                    company.meaning_of(action.destination, code),
+                )
+                for action, code, count in facts.blocked
             ],
-            nights=nights,
-            chart=Markup(svg(_uploads(nights, formats))) if len(nights) > 1 else None,  # noqa: S704 (our own)
-            head=_head(runs),
-            refused=self._refused(runs),
-            waiting=waiting.of(company),
+            recent=recent,
+            chart=Markup(svg(_uploads(recent.nights, formats))) if has_chart else None,  # noqa: S704 (our own)
+            waiting=waits,
+            nobody=joins_nobody,
+            clicks=clicks_stored,
         )
-
-    def _refused(self, runs: Sequence[PastRun]) -> list[tuple[PastRun, int]]:
-        """Return the runs whose plans wait for a person, and how many conversions each holds."""
-        with self._company.database.reading() as connection:
-            sizes = kept_plans.sizes(connection)
-        return [
-            (run, sizes[run.run_id])
-            for run in runs
-            if run.run_id in sizes and run.exit_code == UnsafePlanError.exit_code
-        ]
 
     def run(self, visit: Visit) -> Response:
         """Show all that is known of one run."""
@@ -149,7 +149,3 @@ def _uploads(nights: Sequence[PastRun], formats: Formats) -> Chart:
         bars=[(f"{run.as_of:%Y-%m-%d}", float(run.sent)) for run in nights],
         formats=formats,
     )
-
-
-def _head(runs: Sequence[PastRun]) -> Head | None:
-    return next((run.head for run in reversed(runs) if run.head is not None), None)

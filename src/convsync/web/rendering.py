@@ -17,6 +17,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from convsync import __version__
+from convsync.model.money import amounts_in_words
 from convsync.plain_text import plain, several
 from convsync.report import sentences
 from convsync.report.formats import Formats
@@ -31,6 +32,7 @@ class Templates:
         self._environment = Environment(
             loader=PackageLoader("convsync.web"),
             autoescape=True,
+            auto_reload=False,
             undefined=StrictUndefined,
             finalize=_shown,
             trim_blocks=True,
@@ -42,6 +44,9 @@ class Templates:
             "count": _localised(count),
             "money": _localised(money),
             "amount": _localised(amount),
+            "sums": _localised(amounts_in_words),
+            "tenths": _localised(tenths),
+            "prose": _in_prose,
             "took": took,
             "words": words,
             "days": days,
@@ -80,6 +85,12 @@ def _localised(written: Callable[..., str]) -> Callable[..., str]:
     return write
 
 
+@pass_context
+def _in_prose(context: Context, text: str) -> str:
+    formats: Formats = context["formats"]
+    return formats.in_prose(text)
+
+
 def _at(context: Context, instant: datetime | None, *, zone: tzinfo | None) -> str:
     return written_at(instant, zone, context["formats"])
 
@@ -99,6 +110,11 @@ def written_at(instant: datetime | None, zone: tzinfo | None, formats: Formats) 
 def written_day(instant: datetime, zone: tzinfo | None, formats: Formats) -> str:
     """Return the day of an instant, in a zone, or in UTC."""
     return formats.day(instant.astimezone(zone or UTC).date())
+
+
+def tenths(number: float) -> str:
+    """Return a number to a tenth."""
+    return f"{number:,.1f}"
 
 
 def count(number: int) -> str:

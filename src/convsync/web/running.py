@@ -15,7 +15,7 @@ from time import monotonic
 from typing import IO, Final
 
 from convsync.clock import system_clock
-from convsync.deciding import put_on_record
+from convsync.decisions.deciding import put_on_record
 from convsync.errors import OperatorError
 from convsync.model.event import Event, EventKind
 from convsync.store import runs

@@ -7,7 +7,7 @@ from typing import Final
 from convsync import pipeline, wiring
 from convsync.model.chosen import Chosen
 from convsync.report.closing import Closing, Ending
-from convsync.services import Report, Services
+from convsync.running.services import Report, Services
 from convsync.web.decisions import Decision, Desk, Done
 from convsync.web.visits import RefusedError
 

@@ -9,7 +9,6 @@ from convsync.store.alert_states import KnownState
 from convsync.store.allowed_keys import AllowedKey
 from convsync.store.database import Connection
 from convsync.store.session import lease_time
-from convsync.web.company import Company
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,16 +25,15 @@ class Waiting:
     going_on: int | None
 
 
-def of(company: Company) -> Waiting:
-    """Return what waits now."""
-    with company.database.reading() as connection:
-        running = runs.running(connection, lease_time(connection, system_clock))
-        return Waiting(
-            known=alert_states.recall(connection),
-            values=_newer_values(connection),
-            allowed=allowed_keys.listed(connection),
-            going_on=None if running is None else running.run_id,
-        )
+def within(connection: Connection) -> Waiting:
+    """Return what waits in one state of the ledger."""
+    running = runs.running(connection, lease_time(connection, system_clock))
+    return Waiting(
+        known=alert_states.recall(connection),
+        values=_newer_values(connection),
+        allowed=allowed_keys.listed(connection),
+        going_on=None if running is None else running.run_id,
+    )
 
 
 def _newer_values(connection: Connection) -> int | None:

@@ -11,7 +11,7 @@ from convsync.opening import company_zone as company_zone
 from convsync.opening import database_of as database_of
 from convsync.opening import head_file_of as head_file_of
 from convsync.pace import Ticks
-from convsync.services import NoProgress, Progress, Services
+from convsync.running.services import NoProgress, Progress, Services
 from convsync.settings import Settings
 from convsync.settings.value_checks import rules_that_learn
 from convsync.store.database import OnStep, ignore_step

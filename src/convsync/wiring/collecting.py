@@ -34,8 +34,8 @@ def collector_of(settings: Settings) -> Starlette:
     """Return the collector; OperatorError where no site is configured, or no ledger is there."""
     if not settings.collect:
         raise OperatorError(
-            "No site is configured whose clicks are to be collected: add a [collect.NAME] with its"
-            " url, key and origins."
+            "No site is configured for collecting clicks: add a [collect.NAME] with its url, key"
+            " and origins."
         )
     database = _database_of(settings)
     migrate.require_current(database)

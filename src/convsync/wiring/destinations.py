@@ -110,7 +110,7 @@ class Destinations:
         if table is None:
             raise OperatorError(
                 f"Conversions are in flight to destinations.{name}, which is no longer configured. "
-                "Put its table back until they are settled."
+                "Restore its table until they are settled."
             )
         return VENDORS[table.kind]().open_destination(name, table, self._settings, self)
 

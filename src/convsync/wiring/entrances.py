@@ -57,11 +57,11 @@ def _named(found: Tables, name: str | None, usual: str, *, is_one: bool) -> Tabl
     if not found:
         return {name or usual: {}}
     if name is not None and name not in found:
-        raise OperatorError(f"The config calls none of these {name}: {', '.join(found)}.")
+        raise OperatorError(f"The config has no such name as {name}; it has: {', '.join(found)}.")
     if name is not None:
         return {name: found[name]}
     if is_one and len(found) > 1:
-        raise OperatorError(f"The config has several: {', '.join(found)}. Choose one by --name.")
+        raise OperatorError(f"The config has several: {', '.join(found)}. Choose one with --name.")
     return found
 
 

@@ -17,11 +17,11 @@ def learning_terms_of(settings: Settings) -> LearningTerms:
     table = settings.values
     currency = table.currency or settings.company.currency
     if currency is None:
-        raise OperatorError("Values are in one currency: set [values] currency, or the company's.")
+        raise OperatorError("Values need one currency: set [values] currency, or the company's.")
     milestones = [name for name in funnel_of(settings) if name not in {WON, LOST}]
     if not milestones:
         raise OperatorError(
-            "No source maps a milestone that comes before the sale, so there is nothing to value:"
+            "No source maps a milestone before the sale, so there is nothing to value:"
             " map `mql`, `sql` or `opportunity` in a source's milestones."
         )
     return LearningTerms(

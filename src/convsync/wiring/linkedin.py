@@ -134,6 +134,6 @@ def _given(name: str, key: str, value: str | SecretStr | None) -> str:
     if text:
         return text
     raise OperatorError(
-        f"destinations.{name}.{key} is missing: `convsync auth linkedin` signs in and keeps it. An "
-        "app that LinkedIn gives no refresh token sets access_token instead."
+        f"destinations.{name}.{key} is missing: `convsync auth linkedin` signs in and stores it. "
+        "For an app without a refresh token from LinkedIn, set access_token instead."
     )

@@ -54,7 +54,7 @@ def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
 def entrance(tables: Mapping[str, Mapping[str, Any]]) -> Entrance:
     """Raise OperatorError: nobody signs in at Meta, where a token is made for a system user."""
     raise OperatorError(
-        "Meta has no sign-in for this. Make a token for a system user: Events Manager › the "
+        "Meta has no sign-in for this. Create a token for a system user: Events Manager › the "
         "dataset › Settings › Conversions API, and set it as the variable "
         f"CONVSYNC_DESTINATIONS__{next(iter(tables), 'meta').upper()}__ACCESS_TOKEN."
     )

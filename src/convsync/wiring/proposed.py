@@ -77,8 +77,7 @@ def _raise_if_no_header(path: Path, names: Sequence[str]) -> None:
     """Raise OperatorError where the first row is one of the data; it is not shown then."""
     if any(map(_NO_NAME.search, names)):
         raise OperatorError(
-            f"{path}: its first row looks like data, not like the names of columns: export it with"
-            " a header"
+            f"{path}: its first row looks like data, not like column names: export it with a header"
         )
 
 
@@ -146,9 +145,9 @@ def _proposed(what: str, settings: Mapping[str, Any], proposal: TableProposal) -
     if not proposal.columns["deal_id"] or not proposal.milestones:
         doubts = "".join(f" {doubt[0].upper()}{doubt[1:]}." for doubt in proposal.doubts)
         raise OperatorError(
-            f"{what}: no column looks like the {missing}, and none holds click IDs.{doubts} Copy an"
-            " example of a config, and name the columns there; what another table holds is joined"
-            ' to the deals in a query of kind = "sql".'
+            f"{what}: no column looks like the {missing}, and none has click IDs.{doubts} Copy an"
+            " example config, and name the columns there; to join another table to the deals, use a"
+            ' query with kind = "sql".'
         )
     parts = {
         "columns": dict(proposal.columns),

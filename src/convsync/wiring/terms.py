@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from time import monotonic, sleep
 
-from convsync.costing import CostTerms
-from convsync.guarding import SafetyLimits
 from convsync.model.identifiers import hashed, normalised_email, normalised_phone
 from convsync.model.key import Key, KeyKind
 from convsync.model.terms import AuditSettings, Moved, PrivacySettings, RunLimits, SharedKeys
 from convsync.pace import Ticks
+from convsync.reading.costing import CostTerms
 from convsync.report.formats import Formats
 from convsync.retrying import RetryPolicy
+from convsync.running.guarding import SafetyLimits
 from convsync.settings import Settings
 
 _SHOWN_KEY = re.compile(r"key:([0-9a-f]{32})\Z")

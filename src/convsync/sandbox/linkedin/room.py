@@ -17,7 +17,8 @@ from starlette.routing import Route
 
 from convsync.sandbox.account import aware
 from convsync.sandbox.consent import ConsentRefused
-from convsync.sandbox.linkedin.books import HeardRequest, LinkedInBooks
+from convsync.sandbox.event_books import HeardRequest
+from convsync.sandbox.linkedin.books import LinkedInBooks
 from convsync.sandbox.linkedin.events import (
     LinkedInAccount,
     PartnerRule,
@@ -55,7 +56,7 @@ class LinkedInRoom:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self.books = LinkedInBooks()
+        self.books = LinkedInBooks(lambda: self.account.knows_repeats)
         self.account = LinkedInAccount()
         self.sign_in = SignIn()
 
@@ -138,19 +139,20 @@ class LinkedInRoom:
             self._let_in(request, now)
             events = checked(found, self.account, now, is_batch=is_batch)
         except RefusedByLinkedIn as refused:
-            self.books.note(HeardRequest(at=now, events=_length_of(found), status=refused.status))
+            result, sent = str(refused.status), _length_of(found)
+            self.books.note(HeardRequest(at=now, events=sent, result=result, counted=False))
             raise
         statuses = [_status_of(self.account.refusal_of(event)) for event in events]
         taken = [one for one, status in zip(events, statuses, strict=True) if status == _CREATED]
         self._count([one for one in taken if self._is_on(one)], now)
-        self.books.note(HeardRequest(at=now, events=len(events), status=200))
+        self.books.note(HeardRequest(at=now, events=len(events), result="200", counted=True))
         if not is_batch:
             return Response(status_code=_CREATED)
         return JSONResponse({"elements": [{"status": status} for status in statuses]})
 
     def _count(self, events: Sequence[Mapping[str, Any]], now: datetime) -> None:
         rules = [rule_of(event) for event in events]
-        self.books.count(rules, events, now, is_known_by_id=self.account.knows_repeats)
+        self.books.count(rules, events, now)
 
     def _is_on(self, event: Mapping[str, Any]) -> bool:
         rule = self.account.rules.get(rule_of(event))

@@ -16,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from convsync.sandbox.meta.books import HeardRequest, MetaBooks
+from convsync.sandbox.event_books import HeardRequest
+from convsync.sandbox.meta.books import MetaBooks
 from convsync.sandbox.meta.faults_of_events import Fault, fault_in
 from convsync.sandbox.room import House, Json
 from convsync.sandbox.trouble import NoAnswer, Trouble
@@ -170,7 +171,8 @@ class MetaRoom:
             result = f"{refused.fault.code}/{refused.fault.subcode or ''}".rstrip("/")
             self.books.note(HeardRequest(at=now, events=sent, result=result, counted=False))
             raise
-        self.books.count(dataset, taken, now)
+        pages = [f"{dataset}/{event['event_name']}" for event in taken]
+        self.books.count(pages, taken, now)
         self.books.note(HeardRequest(at=now, events=sent, result="200", counted=True))
         received = len(taken) - self.account.short_by
         return {"events_received": received, "messages": [], "fbtrace_id": "ASandboxTrace"}

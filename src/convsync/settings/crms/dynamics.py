@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class DynamicsDeals(AnyCrmDeals):
-    """Deals from Dynamics 365, `url` being https://ORG.crm.dynamics.com: by an app of Entra.
+    """Deals from Dynamics 365, through an Entra app. `url` is https://ORG.crm.dynamics.com.
 
     With `client_secret` alone it reads as an application user, with `refresh_token` as the person
     who agreed.
 
-    `processes` are the tables of the business process flows whose stages are read; none named, all.
-    `stage_order` names stages in the funnel's order, where their categories do not tell it. Without
-    `audit`, stages that are no longer active count from when the oldest that is known began;
+    `processes` are the tables of the business process flows whose stages are read; by default all.
+    `stage_order` names stages in the funnel's order, if their categories do not determine it.
+    Without `audit`, stages that are no longer active count from when the oldest known one began;
     without `stakeholders`, connected contacts are not read. `close_time` is the column of the
-    closing activity that says when a deal was won or lost: `actualend` can be typed.
+    closing activity that says when a deal was won or lost; people can edit `actualend`.
     """
 
     kind: Literal["dynamics"]

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class OdooDeals(AnyCrmDeals):
     """Deals from Odoo: an API key; before Odoo 19 with the `username` it belongs to.
 
-    `api` is what is spoken: `json2` from Odoo 19 on, `jsonrpc` before. `history` is where stages
-    come from: tracked changes, which an administrator may read, or the `fields` of the lead alone.
+    `api` is the protocol: `json2` from Odoo 19 on, `jsonrpc` before. `history` is where stages come
+    from: tracked changes, which only an administrator may read, or only the `fields` of the lead.
     """
 
     kind: Literal["odoo"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PipedriveDeals(WritableCrmDeals):
-    """Deals from Pipedrive, `url` being https://COMPANY.pipedrive.com: an API token, or OAuth."""
+    """Deals from Pipedrive: an API token, or OAuth. `url` is https://COMPANY.pipedrive.com."""
 
     kind: Literal["pipedrive"]
     url: ApiUrl

@@ -20,9 +20,9 @@ class SalesforceDeals(WritableCrmDeals):
     """Deals from Salesforce, by an External Client App: client credentials, a JWT, or a person.
 
     `url` is the My Domain, https://COMPANY.my.salesforce.com. With `username` and
-    `private_key_file` the JWT bearer flow is used, `audience` being where it signs in; with
+    `private_key_file` the JWT bearer flow is used, and `audience` is where it signs in; with
     `refresh_token` convsync reads as the person who agreed. A backfill of more than `bulk_above`
-    lines of history lists these by the Bulk API 2.0.
+    lines of history lists them through the Bulk API 2.0.
     """
 
     kind: Literal["salesforce"]

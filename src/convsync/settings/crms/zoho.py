@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class ZohoDeals(AnyCrmDeals):
     """Deals from Zoho CRM. `login_url` is the data centre's: accounts.zoho.eu, .com, .in, …
 
-    The API's own address comes with each token; `url` stands in for it. With `contact_roles` the
-    contacts who have a role in a deal are read too, by a call for each deal.
+    Each token says where the API is; `url` overrides it. With `contact_roles` the contacts with a
+    role in a deal are read too, which costs one call per deal.
     """
 
     kind: Literal["zoho"]

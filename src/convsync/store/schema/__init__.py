@@ -41,9 +41,12 @@ from convsync.store.schema.deal_tables import (
 from convsync.store.schema.digest_tables import digests
 from convsync.store.schema.ledger_tables import (
     HAS_CONTENT,
+    IS_ACCEPTED,
     IS_LATE,
     IS_OPEN,
+    IS_SENDING,
     KNOWN_BY_CLICK,
+    ORDER_IDS,
     PLATFORM_CANNOT,
     QUEUES,
     ROOM_FOR_ANSWERS,
@@ -55,6 +58,7 @@ from convsync.store.schema.ledger_tables import (
     time_sums,
 )
 from convsync.store.schema.person_tables import (
+    IS_CROWD,
     IS_STILL_JOINED,
     consents,
     crowded_keys,
@@ -89,12 +93,16 @@ __all__ = [
     "APPEND_ONLY",
     "GROWS",
     "HAS_CONTENT",
+    "IS_ACCEPTED",
+    "IS_CROWD",
     "IS_ESTIMATED",
     "IS_LATE",
     "IS_OPEN",
+    "IS_SENDING",
     "IS_STILL_JOINED",
     "IS_UNCLEAR",
     "KNOWN_BY_CLICK",
+    "ORDER_IDS",
     "PLATFORM_CANNOT",
     "QUEUES",
     "ROOM_FOR_ANSWERS",

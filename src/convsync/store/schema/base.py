@@ -26,6 +26,6 @@ def one_of(column: str, words: Any) -> str:
 
 def index_where(
     name: str, condition: TextClause, *columns: Column[Any], unique: bool = False
-) -> None:
+) -> Index:
     """Index those rows of a table that meet a condition; see `for_both_databases`."""
-    Index(name, *columns, unique=unique, sqlite_where=condition)
+    return Index(name, *columns, unique=unique, sqlite_where=condition)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Index,
     Integer,
     SmallInteger,
     String,
@@ -48,6 +49,11 @@ batches = Table(
     CheckConstraint(one_of("state", ("sending", "accepted", "settled")), name="state"),
     CheckConstraint("state <> 'accepted' OR request_id IS NOT NULL", name="request"),
 )
+
+IS_SENDING, IS_ACCEPTED = text("state = 'sending'"), text("state = 'accepted'")
+index_where("ix_batches_sending", IS_SENDING, batches.c.id)
+index_where("ix_batches_accepted", IS_ACCEPTED, batches.c.id)
+Index("ix_batches_run", batches.c.run_id)
 
 QUEUES: Mapping[State, int] = {State.PLANNED: 1, State.DEFERRED: 2, State.BLOCKED: 3}
 """The states in which an entry waits to go out, each as the number of its queue.
@@ -132,7 +138,7 @@ ledger = Table(
     info={GROWS: True},
 )
 HAS_CONTENT = text("event_at IS NOT NULL")
-index_where(
+ORDER_IDS = index_where(
     "uq_ledger_order_id_action_id", HAS_CONTENT, ledger.c.order_id, ledger.c.action_id, unique=True
 )
 KNOWN_BY_CLICK = text("click_kind = 'msclkid' AND event_at IS NOT NULL")

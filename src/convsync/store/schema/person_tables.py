@@ -68,7 +68,8 @@ persons = Table(
 crowd is of more deals than a customer has: it is nobody."""
 IS_STILL_JOINED = text("parted_at IS NULL")
 index_where("ix_persons_person", IS_STILL_JOINED, persons.c.person)
-index_where("ix_persons_crowd", text("is_crowd AND parted_at IS NULL"), persons.c.person)
+IS_CROWD = text("is_crowd AND parted_at IS NULL")
+index_where("ix_persons_crowd", IS_CROWD, persons.c.person)
 
 person_news = Table(
     "person_news",

@@ -38,6 +38,8 @@ runs = Table(
     Column("audit_number", BigInteger),
     Column("audit_digest", LargeBinary(32)),
 )
+Index("ix_runs_as_of", runs.c.as_of)
+Index("ix_runs_finished_at", runs.c.finished_at)
 """`progress` is how far a run has come, as JSON: by stage what is done, and of how many."""
 
 kept_plans = Table(

@@ -136,7 +136,7 @@ def raise_if_called_back(credentials: Credentials, destination: str, *, is_new: 
         return
     credentials.token = None
     raise TransientError(
-        f"{destination} no longer takes its access token; the next try renews it.",
+        f"{destination} no longer accepts its access token; the next attempt renews it.",
         surely_not_taken=True,
     )
 

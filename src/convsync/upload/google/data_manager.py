@@ -157,7 +157,7 @@ class DataManager:
         if not isinstance(response, str):
             return logged(batch, response)
         if not response:
-            raise TransientError(f"{self.name} took batch {batch.number} under no request ID.")
+            raise TransientError(f"{self.name} accepted batch {batch.number} without a request ID.")
         return [Accepted(request_id=response)] * len(batch.statements)
 
     def validate(self, batch: Batch, *, now: datetime) -> None:
@@ -183,7 +183,9 @@ class DataManager:
             raise sign_in_error(self.name, DATA_MANAGER_SCOPE, error) from error
         except RequestException as error:
             what = type(error).__name__
-            raise TransientError(f"{self.name} gave no status of {request_id}: {what}.") from error
+            raise TransientError(
+                f"{self.name} returned no status for {request_id}: {what}."
+            ) from error
         note_time(response, sent_at)
         verdict = verdict_of(response_json(response, self.name), response.status_code, batch, now)
         return logged(batch, verdict) if isinstance(verdict, Sequence) else verdict

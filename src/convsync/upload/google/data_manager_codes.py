@@ -38,8 +38,9 @@ _ACCOUNT = (
     "that the credentials' e-mail is a user of that account: Admin › Access and security."
 )
 _CLICK = (
-    "Send it by the account whose ads were clicked, or by the manager account that counts for it: "
-    "the destination's operating_account. Or take the click's source out of the configuration."
+    "Send it through the account whose ads were clicked, or through the manager account that "
+    "counts for it: "
+    "the destination's operating_account. Or remove the click's source from the configuration."
 )
 _ACTION = (
     "Check the rule's action_id under Goals › Conversions: it must be enabled, of the type Website "
@@ -50,13 +51,13 @@ _ENHANCED = (
     "Settings in Google Ads, or set enhanced_conversions = false."
 )
 _VARIABLE = (
-    "Make and enable the custom variable under Goals › Conversions › Custom variables, or take "
-    "days_to_close_variable out of the rule."
+    "Create and enable the custom variable under Goals › Conversions › Custom variables, or remove "
+    "days_to_close_variable from the rule."
 )
 _EVERY = "Let the action count every conversion under Goals › Conversions."
 _CONSENT = "Map the CRM's consent field in the source's [consent] table, if the person did agree."
 _TELL_US = "Tell convsync's authors the code and the request ID."
-_MANGLED = "See that the form and the CRM keep click IDs whole, with their capitals."
+_MANGLED = "Make sure that the form and the CRM store click IDs complete, with their capitals."
 _TERMS = blocked("The terms for enhanced conversions are not accepted.", _ENHANCED)
 _NEVER_SENT = row("The code is about something that convsync never sends.", _TELL_US)
 _MADE_WRONG = row("Google finds a fault with a field of the conversion.", _TELL_US)
@@ -67,7 +68,7 @@ PROCESSING: Mapping[str, Meaning] = {
     f"{_P}INTERNAL_ERROR": wait("Google had an internal error.", hours=6),
     f"{_P}TOO_RECENT_CLICK": wait("The click is too recent for Google to know it.", hours=6),
     f"{_P}DUPLICATE_GCLID": counted(
-        "A conversion of the same click and time is already there.", is_by_our_key=False
+        "A conversion of the same click and time already exists.", is_by_our_key=False
     ),
     f"{_P}DUPLICATE_TRANSACTION_ID": counted("This order ID was counted before."),
     f"{_P}CLICK_NOT_FOUND": unknown_click(
@@ -78,7 +79,7 @@ PROCESSING: Mapping[str, Meaning] = {
         "Google cannot trace the conversion to a click on one of its ads.", _MANGLED
     ),
     f"{_P}EVENT_TOO_OLD": row(
-        "The conversion is older than Google takes.", "Run convsync every night."
+        "The conversion is older than Google accepts.", "Run convsync every night."
     ),
     f"{_P}INVALID_GCLID": row("The gclid cannot be decoded.", _MANGLED),
     f"{_P}INVALID_GBRAID": row("The gbraid cannot be decoded.", _MANGLED),
@@ -109,7 +110,8 @@ PROCESSING: Mapping[str, Meaning] = {
         "The click was on an ad of another account.", _CLICK
     ),
     f"{_P}ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID": blocked(
-        "The action counts one conversion a click, and such an action takes no gbraid or wbraid.",
+        "The action counts one conversion per click, and such an action accepts no gbraid or "
+        "wbraid.",
         _EVERY,
     ),
     f"{_P}EXTERNAL_ATTRIBUTION_DATA_MISSING": blocked(
@@ -121,7 +123,7 @@ PROCESSING: Mapping[str, Meaning] = {
 _DATA_TERMS = blocked(
     "The customer data terms are not accepted in the account.", _ENHANCED, Concern.IDENTIFIERS
 )
-_NO_ACCESS = stop("Google lets these credentials send nothing to the account.", _ACCOUNT)
+_NO_ACCESS = stop("Google does not let these credentials send anything to the account.", _ACCOUNT)
 _WRONG_ACCOUNT = stop("The accounts of the request do not belong together.", _ACCOUNT)
 
 REFUSALS: Mapping[str, Meaning] = {
@@ -132,9 +134,9 @@ REFUSALS: Mapping[str, Meaning] = {
     "ERROR_REASON_UNSPECIFIED": UNKNOWN,
     "INTERNAL_ERROR": wait("Google had an internal error.", hours=1),
     "DEADLINE_EXCEEDED": wait("Google took too long to answer.", hours=1),
-    "RESOURCE_EXHAUSTED": wait("The Cloud project's quota is spent.", hours=1),
+    "RESOURCE_EXHAUSTED": wait("The Cloud project's quota is used up.", hours=1),
     "CONVERSION_ACTION_TOO_RECENTLY_CREATED": wait(
-        "The conversion action was made only just now.", hours=6
+        "The conversion action was created only just now.", hours=6
     ),
     # nothing gets past these
     "PERMISSION_DENIED": _NO_ACCESS,
@@ -168,7 +170,7 @@ REFUSALS: Mapping[str, Meaning] = {
         "The account has no such conversion action.", _ACTION, Concern.ALL
     ),
     "INVALID_CONVERSION_ACTION_TYPE": blocked(
-        "The conversion action takes no uploads.", _ACTION, Concern.ALL
+        "The conversion action does not accept uploads.", _ACTION, Concern.ALL
     ),
     "EVENT_SOURCE_AND_DESTINATION_MISMATCH": blocked(
         "The destination's event_source does not suit the conversion action.",
@@ -179,7 +181,7 @@ REFUSALS: Mapping[str, Meaning] = {
         "Enhanced conversions for leads are off in the account.", _ENHANCED, Concern.IDENTIFIERS
     ),
     "DESTINATION_ACCOUNT_DATA_POLICY_PROHIBITS_ENHANCED_CONVERSIONS": blocked(
-        "Google's customer data policy keeps this account from enhanced conversions.",
+        "Google's customer data policy excludes this account from enhanced conversions.",
         "Ask your Google representative, or set enhanced_conversions = false.",
         Concern.IDENTIFIERS,
     ),
@@ -195,13 +197,13 @@ REFUSALS: Mapping[str, Meaning] = {
     ),
     # the row
     "NO_IDENTIFIERS_PROVIDED": row(
-        "Neither a click ID nor a hashed e-mail or phone was sent, and Google wants one."
+        "Neither a click ID nor a hashed e-mail or phone was sent, and Google requires one."
     ),
     "INVALID_CURRENCY_CODE": row(
-        "The currency is none of ISO 4217's.", "Correct the deal's currency in the CRM."
+        "The currency is not an ISO 4217 code.", "Correct the deal's currency in the CRM."
     ),
     "EVENT_TIME_INVALID": row(
-        "The time lies in the future or too far in the past.", "Check the milestone's date."
+        "The time is in the future or too far in the past.", "Check the milestone's date."
     ),
     "CUSTOM_VARIABLE_VALUE_CONTAINS_PII": row("The custom variable's value names a person."),
     "INVALID_CUSTOM_VARIABLE_VALUE": row("The custom variable's value is not valid."),

@@ -169,9 +169,9 @@ def _spent(refusal: Refusal, now: datetime) -> str:
     if not isinstance(refusal.error, exceptions.TooManyRequests):
         return ""
     if refusal.retry_after_s is None:
-        return " The quota of the Cloud project is spent."
+        return " The quota of the Cloud project is used up."
     back_at = now + timedelta(seconds=refusal.retry_after_s)
-    return f" The quota of the Cloud project is spent until {back_at:%Y-%m-%d %H:%M:%S} UTC."
+    return f" The quota of the Cloud project is used up until {back_at:%Y-%m-%d %H:%M:%S} UTC."
 
 
 def _named(refusal: Refusal, meanings: Mapping[str, Meaning], batch: Batch) -> Mapping[int, str]:

@@ -70,7 +70,7 @@ def verdict_of(body: Mapping[str, Any], http_status: int, batch: Batch, now: dat
         raise UnexpectedResponseError(f"The status of batch {batch.number} is {status.word}.")
     if status.records is not None and status.records != count:
         raise UnexpectedResponseError(
-            f"The status of batch {batch.number} tells of {status.records} records, not of {count}."
+            f"The status of batch {batch.number} is about {status.records} records, not {count}."
         )
     others = _of_the_unnamed(status, count)
     outcomes = outcomes_as(*others, batch.statements, now)
@@ -121,8 +121,7 @@ def _status_in(body: Mapping[str, Any], batch: Batch) -> _Status | None:
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UnexpectedResponseError(
-            f"The status of batch {batch.number} has another shape than it should "
-            f"({type(error).__name__})."
+            f"The status of batch {batch.number} has an unexpected form ({type(error).__name__})."
         ) from error
 
 

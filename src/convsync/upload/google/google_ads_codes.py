@@ -27,9 +27,9 @@ six and twenty-four hours. Where the class is not the first that comes to mind:
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from convsync.guides import located
 from convsync.model.statement import Operation
 from convsync.model.takes import CodeMeaning
+from convsync.process.guides import located
 from convsync.upload.codes import (
     UNKNOWN,
     Concern,
@@ -54,8 +54,9 @@ _CUSTOMER = (
     "Conversions shows the owner), and login_customer_id to the manager account you go through."
 )
 _CLICK = (
-    "Send it by the account whose ads were clicked, or by the manager account that counts for it: "
-    "the destination's customer_id. Or take the click's source out of the configuration."
+    "Send it through the account whose ads were clicked, or through the manager account that "
+    "counts for it: "
+    "the destination's customer_id. Or remove the click's source from the configuration."
 )
 _ACTION = (
     "Check the rule's action_id under Goals › Conversions: it must exist, be enabled, be of the "
@@ -67,7 +68,7 @@ _ENHANCED = (
 )
 _VARIABLE = (
     "Enable the custom variable under Goals › Conversions › Custom variables and check its number "
-    "in the destination's custom_variables, or take days_to_close_variable out of the rule."
+    "in the destination's custom_variables, or remove days_to_close_variable from the rule."
 )
 _VALUE = "Let the action use different values for each conversion under Goals › Conversions."
 _EVERY = "Let the action count every conversion under Goals › Conversions."
@@ -80,23 +81,25 @@ _ACCESS = (
     "The credentials must carry the scope adwords, and their e-mail must be a user of the account "
     "or of login_customer_id: Admin › Access and security."
 )
-_MANGLED = "See that the form and the CRM keep click IDs whole, with their capitals."
+_MANGLED = "Make sure that the form and the CRM store click IDs complete, with their capitals."
 _DATES = "Check the milestone's date and the source's time_zone."
 VERSION_FIX = "Set the destination's api_version to one that Google still serves."
 
 _EXTERNAL = blocked("The action is externally attributed, which uploads do not support.", _ACTION)
 _TERMS = blocked("The customer data terms are not accepted in the account.", _ENHANCED)
 _POLICY = blocked(
-    "Google's customer data policy keeps this account from enhanced conversions.",
+    "Google's customer data policy excludes this account from enhanced conversions.",
     "Ask your Google representative, or set enhanced_conversions = false.",
 )
 _NO_ACTION = blocked("The account has no such conversion action.", _ACTION, Concern.ALL)
-_WRONG_TYPE = blocked("The conversion action takes no uploads.", _ACTION, Concern.ALL)
-_NEW_ACTION = wait("The conversion action was made less than six hours ago.", hours=6)
-_OURS = stop("convsync made a request that Google does not take.", _TELL_US)
-_TWICE = wait("Two rows of one request are the same to Google, which took neither.", hours=24)
-_NAMES_A_PERSON = row("What was sent names a person.", _TELL_US)
-_BAD_IDENTIFIER = row("A hashed e-mail or phone is not as Google wants it.", _TELL_US)
+_WRONG_TYPE = blocked("The conversion action does not accept uploads.", _ACTION, Concern.ALL)
+_NEW_ACTION = wait("The conversion action was created less than six hours ago.", hours=6)
+_OURS = stop("convsync made a request that Google does not accept.", _TELL_US)
+_TWICE = wait("Google considers two rows of the request the same, and accepted neither.", hours=24)
+_NAMES_A_PERSON = row("The data sent names a person.", _TELL_US)
+_BAD_IDENTIFIER = row(
+    "A hashed e-mail or phone does not have the form that Google requires.", _TELL_US
+)
 _A_CALL = row("The code is about calls, which convsync never sends.", _TELL_US)
 
 CONVERSION_UPLOAD: Mapping[str, Meaning] = {
@@ -104,10 +107,10 @@ CONVERSION_UPLOAD: Mapping[str, Meaning] = {
     "UNKNOWN": UNKNOWN,
     "ORDER_ID_ALREADY_IN_USE": counted("This order ID was counted before."),
     "CLICK_CONVERSION_ALREADY_EXISTS": counted(
-        "A conversion of the same click and second is already there.", is_by_our_key=False
+        "A conversion of the same click and second already exists.", is_by_our_key=False
     ),
     "CALL_CONVERSION_ALREADY_EXISTS": counted(
-        "A conversion of the same call and second is already there.", is_by_our_key=False
+        "A conversion of the same call and second already exists.", is_by_our_key=False
     ),
     "TOO_RECENT_EVENT": wait("The click is less than six hours old.", hours=6),
     "TOO_RECENT_CONVERSION_ACTION": _NEW_ACTION,
@@ -152,7 +155,8 @@ CONVERSION_UPLOAD: Mapping[str, Meaning] = {
         "The click was on an ad of an account that the credentials do not reach.", _CUSTOMER
     ),
     "ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID": blocked(
-        "The action counts one conversion a click, and such an action takes no gbraid or wbraid.",
+        "The action counts one conversion per click, and such an action accepts no gbraid or "
+        "wbraid.",
         _EVERY,
     ),
     "EXTERNAL_ATTRIBUTION_DATA_SET_FOR_NON_EXTERNALLY_ATTRIBUTED_CONVERSION_ACTION": _EXTERNAL,
@@ -201,7 +205,7 @@ CONVERSION_ADJUSTMENT_UPLOAD: Mapping[str, Meaning] = {
     ),
     "CUSTOMER_NOT_ACCEPTED_CUSTOMER_DATA_TERMS": _TERMS,
     "CONVERSION_ACTION_NOT_ELIGIBLE_FOR_ENHANCEMENT": blocked(
-        "The conversion action takes no enhancement.", _ACTION
+        "The conversion action does not accept enhancements.", _ACTION
     ),
     "CUSTOMER_DATA_POLICY_PROHIBITS_ENHANCEMENT": _POLICY,
     "NO_CONVERSION_ACTION_FOUND": _NO_ACTION,
@@ -212,19 +216,21 @@ CONVERSION_ADJUSTMENT_UPLOAD: Mapping[str, Meaning] = {
 }
 RESTATING: Mapping[str, Meaning] = {
     "CONVERSION_ALREADY_RETRACTED": row(
-        "The conversion was taken back, and Google restates none of these."
+        "The conversion was taken back, and Google does not restate such conversions."
     )
 }
 """Where a code means something else for a restatement than for a retraction."""
 
-_CLOSED = stop("Uploads by the Google Ads API are closed to this Cloud project.", TO_DATA_MANAGER)
+_CLOSED = stop(
+    "Uploads through the Google Ads API are closed to this Cloud project.", TO_DATA_MANAGER
+)
 NOT_ALLOWLISTED: Mapping[str, Meaning] = {
     "UNSPECIFIED": _CLOSED,
     "UNKNOWN": _CLOSED,
     "CUSTOMER_NOT_ALLOWLISTED_FOR_THIS_FEATURE": _CLOSED,
 }
 
-_SPENT = wait("The Cloud project's quota is spent.", hours=1)
+_SPENT = wait("The Cloud project's quota is used up.", hours=1)
 QUOTA: Mapping[str, Meaning] = {
     "UNSPECIFIED": _SPENT,
     "UNKNOWN": _SPENT,
@@ -254,9 +260,9 @@ def _named(name: str, others: Meaning, **values: Meaning) -> tuple[str, Family]:
     return name, Family(values=values, others=others, prefix=f"{name}.")
 
 
-_NO_ACCESS = stop("Google lets these credentials do nothing with the account.", _ACCESS)
+_NO_ACCESS = stop("Google gives these credentials no access to the account.", _ACCESS)
 _NO_PROJECT = stop("The Cloud project may not use the API.", _PROJECT)
-_WRONG_CUSTOMER = stop("The request names an account that it cannot be about.", _CUSTOMER)
+_WRONG_CUSTOMER = stop("The request names an account that does not fit it.", _CUSTOMER)
 _LATER = wait("Google had an internal error.", hours=1)
 _A_FIELD = row("Google finds a fault with a field of the conversion.", _TELL_US)
 

@@ -119,7 +119,7 @@ def _add_variables(rows: Any, statement: Statement, customer: Customer) -> None:
         if name not in customer.variables:
             raise OperatorError(
                 f"The custom variable '{name}' has no number: name it in the destination's "
-                "custom_variables, or take it out of the rule."
+                "custom_variables, or remove it from the rule."
             )
         row = rows.add()
         number = customer.variables[name]

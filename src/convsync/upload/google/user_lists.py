@@ -171,7 +171,9 @@ class UserLists:
             raise sign_in_error(self.name, DATA_MANAGER_SCOPE, error) from error
         except RequestException as error:
             what = type(error).__name__
-            raise TransientError(f"{self.name} gave no status of {request_id}: {what}.") from error
+            raise TransientError(
+                f"{self.name} returned no status for {request_id}: {what}."
+            ) from error
         note_time(response, sent_at)
         body = response_json(response, self.name)
         return members_verdict(body, response.status_code, request_id)

@@ -4,7 +4,7 @@ What became of events LinkedIn shows in Campaign Manager, hours later, and by no
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -12,9 +12,10 @@ from convsync.clock import Clock, system_clock
 from convsync.errors import ConvsyncError
 from convsync.model.finding import Finding, Severity
 from convsync.model.rule import ConversionRule
-from convsync.upload.ad_account import CannotAsk, ClickReader, CostReader, Received
+from convsync.upload.ad_account import CannotAsk, Received
 from convsync.upload.linkedin.conversions_api import LinkedInConversions, problem_of
 from convsync.upload.linkedin.versions import is_listed, last_day_of
+from convsync.upload.unreadable_account import UnreadableAccount
 
 _DOCS: Final = "https://learn.microsoft.com/en-us/linkedin/marketing"
 _VERSIONS: Final = f"{_DOCS}/integrations/migrations"
@@ -23,12 +24,14 @@ _ANNOUNCED_FOR: Final = timedelta(days=60)
 """How long before its end a version or a sign-in is a warning."""
 
 
-class LinkedInAdAccount:
+class LinkedInAdAccount(UnreadableAccount):
     """One ad account at LinkedIn; `open_destination` is called where it is asked for.
 
     `signed_in_until` says when somebody has to sign in again, None where that is not known.
     """
 
+    platform = "LinkedIn"
+    why_no_costs = "the Conversions API knows none"
     help_url = f"{_DOCS}/integrations/ads-reporting/conversions-api"
 
     def __init__(
@@ -39,7 +42,7 @@ class LinkedInAdAccount:
         version: str,
         signed_in_until: Callable[[], datetime | None],
     ) -> None:
-        self.destination = destination
+        super().__init__(destination)
         self._open = open_destination
         self._version = version
         self._signed_in_until = signed_in_until
@@ -47,31 +50,17 @@ class LinkedInAdAccount:
     def findings(self, rules: Sequence[ConversionRule], clock: Clock | None) -> Sequence[Finding]:
         """Return findings of the rules, the version and the sign-in; see AdAccount."""
         now = (clock or system_clock)()
-        own = [rule for rule in rules if rule.action.destination == self.destination]
+        own = self._own(rules)
         return [
             *self._of_the_rules(own),
             self._of_the_version(now.date()),
             *self._of_the_sign_in(now),
-            self._of_what_is_final(own),
+            self._of_what_is_final(own, hold_days=7),
         ]
-
-    def server_time(self) -> datetime | None:
-        """Return None: LinkedIn is not asked for the time by itself; see AdAccount."""
-        return None
 
     def received(self) -> Received | CannotAsk:
         """Say where people see what arrived; see AdAccount."""
         return CannotAsk(fix=f"look at {_MONITORING}: LinkedIn shows it there, and by no API")
-
-    @contextmanager
-    def clicks(self) -> Iterator[ClickReader | CannotAsk]:
-        """Yield that clicks cannot be asked for; see AdAccount."""
-        yield CannotAsk(fix="nothing: LinkedIn lists no single clicks")
-
-    @contextmanager
-    def costs(self) -> Iterator[CostReader | CannotAsk]:
-        """Yield that costs cannot be asked for; see AdAccount."""
-        yield CannotAsk(fix="import LinkedIn's costs as a file: the Conversions API knows none")
 
     def _of_the_rules(self, own: Sequence[ConversionRule]) -> Iterator[Finding]:
         subject = f"conversion rules of {self.destination}"
@@ -136,20 +125,6 @@ class LinkedInAdAccount:
             problem=f"it ends on {ends_at:%Y-%m-%d}, and nothing prolongs it",
             means="from then on LinkedIn takes nothing",
             fix="sign in again before that: convsync auth linkedin",
-        )
-
-    def _of_what_is_final(self, own: Sequence[ConversionRule]) -> Finding:
-        at_once = sorted(rule.name for rule in own if not rule.hold)
-        verb = "holds" if len(at_once) == 1 else "hold"
-        advice = f"; {', '.join(at_once)} {verb} nothing back" if at_once else ""
-        return Finding(
-            severity=Severity.INFO,
-            subject=f"corrections of {self.destination}",
-            problem=f"what was sent to LinkedIn cannot be corrected or taken back{advice}",
-            means="an amount that changes later, a deal that is lost, and a consent that is "
-            "withdrawn leave what was counted as it is",
-            fix="let a rule wait until its milestone has settled: hold_days = 7",
-            link=self.help_url,
         )
 
 

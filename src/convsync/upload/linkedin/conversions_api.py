@@ -20,21 +20,22 @@ from typing import Any
 from convsync.errors import OperatorError
 from convsync.model.outcome import Outcome
 from convsync.model.statement import Batch
-from convsync.model.takes import Takes
-from convsync.upload.codes import of_another_platform
-from convsync.upload.destination import UNLIMITED, Quota, Verdict
+from convsync.upload.at_once import AnsweredAtOnce
+from convsync.upload.destination import UNLIMITED, Quota
 from convsync.upload.linkedin.answers import outcomes_of
 from convsync.upload.linkedin.events import request_of
 from convsync.upload.linkedin.rest import LinkedInRest
 from convsync.upload.linkedin.takes import linkedin
-from convsync.upload.parts import foreseen, logged, upload_in_parts
+from convsync.upload.parts import logged, upload_in_parts
 
 MAX_EVENTS = 5_000
 API_METHOD = "CONVERSIONS_API"
 
 
-class LinkedInConversions:
+class LinkedInConversions(AnsweredAtOnce):
     """Uploads to the conversion rules of one ad account."""
+
+    platform = "LinkedIn"
 
     def __init__(
         self,
@@ -46,29 +47,24 @@ class LinkedInConversions:
         requests_in_flight: int = 1,
         upload_quota: Quota = UNLIMITED,
     ) -> None:
-        self.name = name
-        self.max_batch = max_batch
-        self.requests_in_flight = requests_in_flight
-        self.upload_quota = upload_quota
-        self.status_quota = UNLIMITED  # there is no status to ask for
-        self.takes: Takes = linkedin(repeats_unanswered=repeats_unanswered)
+        super().__init__(
+            name,
+            linkedin(repeats_unanswered=repeats_unanswered),
+            max_batch=max_batch,
+            requests_in_flight=requests_in_flight,
+            upload_quota=upload_quota,
+        )
         self.api = api
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         """Send a batch without what LinkedIn is known to refuse; see Destination."""
-        refused, refusals = foreseen(batch, self.takes, now)
-        beyond = frozenset(refused)
-        rows = [row for row in range(len(batch.statements)) if row not in beyond]
-        return upload_in_parts(batch, [(rows, partial(self._send, now=now)), (refused, refusals)])
+        rows, refused = self._apart_from_the_foreseen(batch, now)
+        return upload_in_parts(batch, [(rows, partial(self._send, now=now)), refused])
 
     def validate(self, batch: Batch, *, now: datetime) -> None:
         """Look up the batch's conversion rule: whatever is sent is counted; see Destination."""
         if problem := problem_of(batch.action.action_id, self.api.rules()):
             raise OperatorError(f"{self.name}: {problem}.")
-
-    def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
-        """Raise OperatorError: here everything is answered at once, and nothing ever awaited."""
-        raise of_another_platform(batch, self.name, renamed="LinkedIn's destination")
 
     def close(self) -> None:
         """Give back the connection."""

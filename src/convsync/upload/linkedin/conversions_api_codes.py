@@ -28,19 +28,19 @@ _RULE = (
 
 MEANINGS: Final[Mapping[str, Meaning]] = {
     TIME_WINDOW: row(
-        "LinkedIn takes a conversion for 90 days, and none from the future.",
+        "LinkedIn accepts conversions of the last 90 days, and none from the future.",
         "Run convsync every night; what is this old can no longer be reported. If it is not old, "
         "check this machine's clock.",
     ),
     METHOD: blocked(
         "The conversion rule is not one for the Conversions API.",
-        "Make a rule with the method Conversions API in Campaign Manager, and write its ID into "
+        "Create a rule with the method Conversions API in Campaign Manager, and write its ID into "
         "the rule's action_id.",
         Concern.ALL,
     ),
     NO_ACCOUNT: blocked(
-        "LinkedIn knows no such conversion rule, or whoever signed in has no right to it: it says "
-        "the same of both.",
+        "LinkedIn knows no such conversion rule, or the person who signed in has no right to it: "
+        "its answer is the same.",
         _RULE,
         Concern.ALL,
     ),
@@ -50,7 +50,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "Set the destination's api_version to a newer one, YYYYMM; `convsync check` says its last "
         "day.",
     ),
-    INVALID_TOKEN: stop("The access token is invalid or has ended.", _SIGN_IN),
+    INVALID_TOKEN: stop("The access token is invalid or has expired.", _SIGN_IN),
     REVOKED: stop("The access token was revoked.", _SIGN_IN),
     "401": stop("LinkedIn does not accept the access token.", _SIGN_IN),
     "VERSION_MISSING": stop("The request names no version of the API.", _TELL_US),

@@ -5,7 +5,7 @@ What became of single events it does not say: Events Manager shows that, within 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,8 +13,9 @@ from convsync.clock import Clock
 from convsync.errors import ConvsyncError
 from convsync.model.finding import Finding, Severity
 from convsync.model.rule import ConversionRule
-from convsync.upload.ad_account import CannotAsk, ClickReader, CostReader, Received
+from convsync.upload.ad_account import CannotAsk, Received
 from convsync.upload.meta.conversions_api import MetaConversions
+from convsync.upload.unreadable_account import UnreadableAccount
 
 _DOCS: Final = "https://developers.facebook.com/documentation/ads-commerce/conversions-api"
 _EVENTS: Final = "Events Manager › the dataset › Overview"
@@ -23,12 +24,14 @@ _NIGHTLY: Final = timedelta(days=2)
 """Where a milestone counts no longer than this after its hold, a single failed night loses it."""
 
 
-class MetaAdAccount:
+class MetaAdAccount(UnreadableAccount):
     """One dataset at Meta; `open_destination` is called where it is asked for.
 
     `counts_within` is for how long Meta takes a milestone, `version` the Graph API's.
     """
 
+    platform = "Meta"
+    why_no_costs = "the Conversions API knows none"
     help_url = f"{_DOCS}/using-the-api"
 
     def __init__(
@@ -40,7 +43,7 @@ class MetaAdAccount:
         counts_within: timedelta,
         is_test: bool = False,
     ) -> None:
-        self.destination = destination
+        super().__init__(destination)
         self._open = open_destination
         self._counts_within = counts_within
         self._version = version
@@ -51,27 +54,13 @@ class MetaAdAccount:
         return [
             *self._of_the_dataset(),
             *self._of_tests(),
-            self._of_what_is_final(rules),
+            self._of_what_is_final(self._own(rules), hold_days=3),
             self._of_how_often(rules),
         ]
-
-    def server_time(self) -> datetime | None:
-        """Return None: the Graph API is not asked for the time by itself; see AdAccount."""
-        return None
 
     def received(self) -> Received | CannotAsk:
         """Say where people see what arrived; see AdAccount."""
         return CannotAsk(fix=f"look at {_EVENTS}: Meta shows what arrived there, and by no API")
-
-    @contextmanager
-    def clicks(self) -> Iterator[ClickReader | CannotAsk]:
-        """Yield that clicks cannot be asked for; see AdAccount."""
-        yield CannotAsk(fix="nothing: Meta lists no single clicks")
-
-    @contextmanager
-    def costs(self) -> Iterator[CostReader | CannotAsk]:
-        """Yield that costs cannot be asked for; see AdAccount."""
-        yield CannotAsk(fix="import Meta's costs as a file: the Conversions API knows none")
 
     def _of_the_dataset(self) -> Iterator[Finding]:
         subject = f"dataset of {self.destination}"
@@ -109,20 +98,6 @@ class MetaAdAccount:
                 link=self.help_url,
             )
 
-    def _of_what_is_final(self, rules: Sequence[ConversionRule]) -> Finding:
-        at_once = sorted(rule.name for rule in self._own(rules) if not rule.hold)
-        verb = "holds" if len(at_once) == 1 else "hold"
-        advice = f"; {', '.join(at_once)} {verb} nothing back" if at_once else ""
-        return Finding(
-            severity=Severity.INFO,
-            subject=f"corrections of {self.destination}",
-            problem=f"what was sent to Meta cannot be corrected or taken back{advice}",
-            means="an amount that changes later, a deal that is lost, and a consent that is "
-            "withdrawn leave what was counted as it is",
-            fix="let a rule wait until its milestone has settled: hold_days = 3",
-            link=self.help_url,
-        )
-
     def _of_how_often(self, rules: Sequence[ConversionRule]) -> Finding:
         """Say how often a run is needed so that no milestone grows too old before it is sent."""
         longest = max((rule.hold for rule in self._own(rules)), default=timedelta(0))
@@ -137,9 +112,6 @@ class MetaAdAccount:
             fix="convsync schedule --every 15m, which Meta recommends for delivery as well",
             link=self.help_url,
         )
-
-    def _own(self, rules: Sequence[ConversionRule]) -> Iterator[ConversionRule]:
-        return (rule for rule in rules if rule.action.destination == self.destination)
 
 
 def _last_event(dataset: Mapping[str, object]) -> str:

@@ -17,21 +17,22 @@ from functools import partial
 from convsync.errors import OperatorError
 from convsync.model.outcome import Outcome
 from convsync.model.statement import Batch
-from convsync.model.takes import Takes
-from convsync.upload.codes import of_another_platform
-from convsync.upload.destination import UNLIMITED, Quota, Verdict
+from convsync.upload.at_once import AnsweredAtOnce
+from convsync.upload.destination import UNLIMITED, Quota
 from convsync.upload.meta.answers import code_in, outcomes_of, raise_if_it_stops
 from convsync.upload.meta.conversions_api_codes import explain_code
 from convsync.upload.meta.events import Dataset, request_of
 from convsync.upload.meta.graph import HOST, VERSION, Graph
 from convsync.upload.meta.takes import meta
-from convsync.upload.parts import foreseen, logged, upload_in_parts
+from convsync.upload.parts import logged, upload_in_parts
 
 MAX_EVENTS = 1_000
 
 
-class MetaConversions:
+class MetaConversions(AnsweredAtOnce):
     """Uploads to one dataset. `url` leads elsewhere than to Meta: to the sandbox, or a proxy."""
+
+    platform = "Meta"
 
     def __init__(
         self,
@@ -45,21 +46,20 @@ class MetaConversions:
         requests_in_flight: int = 1,
         upload_quota: Quota = UNLIMITED,
     ) -> None:
-        self.name = name
-        self.max_batch = max_batch
-        self.requests_in_flight = requests_in_flight
-        self.upload_quota = upload_quota
-        self.status_quota = UNLIMITED  # there is no status to ask for
-        self.takes: Takes = meta(dataset.action_source)
+        super().__init__(
+            name,
+            meta(dataset.action_source),
+            max_batch=max_batch,
+            requests_in_flight=requests_in_flight,
+            upload_quota=upload_quota,
+        )
         self._dataset = dataset
         self._graph = Graph(name, dataset, version=version, url=url, timeout=timeout)
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         """Send a batch without what Meta is known to refuse; see Destination."""
-        refused, refusals = foreseen(batch, self.takes, now)
-        beyond = frozenset(refused)
-        rows = [row for row in range(len(batch.statements)) if row not in beyond]
-        return upload_in_parts(batch, [(rows, partial(self._send, now=now)), (refused, refusals)])
+        rows, refused = self._apart_from_the_foreseen(batch, now)
+        return upload_in_parts(batch, [(rows, partial(self._send, now=now)), refused])
 
     def validate(self, batch: Batch, *, now: datetime) -> None:
         """Ask for the dataset: what is sent to Meta is counted, even as a test; see Destination."""
@@ -75,10 +75,6 @@ class MetaConversions:
         raise_if_it_stops(code, answer, about=about)
         meaning = explain_code(code)
         raise OperatorError(f"{about}: {code}. {meaning.sentence if meaning else ''}".rstrip())
-
-    def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
-        """Raise OperatorError: here everything is answered at once, and nothing ever awaited."""
-        raise of_another_platform(batch, self.name, renamed="Meta's destination")
 
     def close(self) -> None:
         """Give back the connection."""

@@ -16,7 +16,8 @@ from convsync.upload.meta.takes import LEAD_ID_MALFORMED, VALUE_NEGATIVE
 INVALID_PARAMETER: Final = "100"
 
 _MAKE_ANOTHER = (
-    "Make a new token for a system user with access to the dataset (Events Manager › the dataset › "
+    "Create a new token for a system user with access to the dataset (Events Manager › the dataset "
+    "› "
     "Settings › Conversions API, or Business settings › System users), and put it into the "
     "destination's access_token."
 )
@@ -28,7 +29,7 @@ _RIGHTS = (
     "Give the token's system user access to the dataset, and its app the permission ads_management."
 )
 _TELL_US = "Tell convsync's authors the code and the trace."
-_BAD_TOKEN = stop("The access token is invalid, or has ended.", _MAKE_ANOTHER)
+_BAD_TOKEN = stop("The access token is invalid, or has expired.", _MAKE_ANOTHER)
 _NO_RIGHT = stop("The token lacks a permission or a capability.", _RIGHTS)
 _BAD_DATA = row("Meta refuses the event's data, without a documented reason.", _TELL_US)
 
@@ -36,15 +37,16 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     INVALID_PARAMETER: row("Meta finds a parameter of the event invalid.", _TELL_US),
     "100/33": stop("The dataset does not exist, or the token has no access to it.", _DATASET),
     "100/2804003": row(
-        "The event is older than the seven days that Meta takes.",
+        "The event is older than the seven days that Meta accepts.",
         "Run convsync several times a day: `convsync schedule --every 15m`. What is this old can "
         "no longer be reported.",
     ),
     "100/2804009": row(
-        "An event named Purchase has no value.", "See that the rule gives each conversion a value."
+        "An event named Purchase has no value.",
+        "Make sure that the rule gives each conversion a value.",
     ),
     "100/2804050": row(
-        "The event says too little of the person: Meta needs a lead's ID, an fbclid, or hashes.",
+        "The event says too little about the person: Meta needs a lead's ID, an fbclid, or hashes.",
         "Map a field with the lead's ID or the fbclid, or let consented hashes go out.",
     ),
     **dict.fromkeys(
@@ -64,16 +66,16 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
 
 CHECKED_BEFOREHAND: Final[Mapping[str, Meaning]] = {
     TOO_OLD_TO_COUNT: row(
-        "The milestone is older than Meta takes: seven days, or 62 of a physical store.",
+        "The milestone is older than Meta accepts: seven days, or 62 of a physical store.",
         "Run convsync several times a day: `convsync schedule --every 15m`. What is this old can "
         "no longer be reported.",
     ),
     LEAD_ID_MALFORMED: row(
-        "What should be Meta's ID of a lead is no number of 15 to 17 digits.",
+        "The field for Meta's lead ID does not have a number of 15 to 17 digits.",
         "Map fb_lead_id to the field that holds the leadgen ID of Meta's instant form.",
     ),
     VALUE_NEGATIVE: row(
-        "The value is below zero, which Meta does not take.",
+        "The value is below zero, which Meta does not accept.",
         "Correct the amount in the CRM, or set the rule's amounts.absurd.",
     ),
 }

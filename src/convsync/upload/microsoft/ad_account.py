@@ -5,17 +5,18 @@ some six hours, as counts by goal and day, with the reasons for what was not.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from datetime import datetime, timedelta
+from contextlib import closing
+from datetime import timedelta
 from typing import Final
 
 from convsync.clock import Clock, system_clock
 from convsync.errors import ConvsyncError
 from convsync.model.finding import Finding, Severity
 from convsync.model.rule import ConversionRule
-from convsync.upload.ad_account import CannotAsk, ClickReader, CostReader, Received
+from convsync.upload.ad_account import CannotAsk, Received
 from convsync.upload.microsoft.goals import Goal
 from convsync.upload.microsoft.offline_conversions import MicrosoftConversions
+from convsync.upload.unreadable_account import UnreadableAccount
 
 _GOALS_PAGE: Final = (
     "https://learn.microsoft.com/en-us/advertising/campaign-management-service/offlineconversion"
@@ -24,9 +25,11 @@ _SHOWN: Final = timedelta(days=14)
 _DAY: Final = timedelta(days=1)
 
 
-class MicrosoftAdAccount:
+class MicrosoftAdAccount(UnreadableAccount):
     """One account at Microsoft; `open_destination` is called where it is asked for."""
 
+    platform = "Microsoft"
+    why_no_costs = "they are in another API"
     help_url = _GOALS_PAGE
 
     def __init__(
@@ -37,7 +40,7 @@ class MicrosoftAdAccount:
         sends_identifiers: bool,
         clock: Clock = system_clock,
     ) -> None:
-        self.destination = destination
+        super().__init__(destination)
         self._open = open_destination
         self._sends_identifiers = sends_identifiers
         self._clock = clock
@@ -57,12 +60,8 @@ class MicrosoftAdAccount:
                     link=self.help_url,
                 )
             ]
-        own = [rule for rule in rules if rule.action.destination == self.destination]
+        own = self._own(rules)
         return [finding for rule in own for finding in self._of_rule(rule, goals)]
-
-    def server_time(self) -> datetime | None:
-        """Return None: the API is not asked for the time by itself; see AdAccount."""
-        return None
 
     def received(self) -> Received | CannotAsk:
         """Return what arrived by the API in two weeks, by goal; see AdAccount."""
@@ -77,16 +76,6 @@ class MicrosoftAdAccount:
             note="Microsoft shows a conversion up to six hours after it came, and one that it has "
             "already as DuplicateConversionKey.",
         )
-
-    @contextmanager
-    def clicks(self) -> Iterator[ClickReader | CannotAsk]:
-        """Yield that clicks cannot be asked for; see AdAccount."""
-        yield CannotAsk(fix="nothing: Microsoft lists no single clicks")
-
-    @contextmanager
-    def costs(self) -> Iterator[CostReader | CannotAsk]:
-        """Yield that costs cannot be asked for; see AdAccount."""
-        yield CannotAsk(fix="import Microsoft's costs as a file: they are in another API")
 
     def _of_rule(self, rule: ConversionRule, goals: Mapping[str, Goal]) -> Iterator[Finding]:
         name = rule.action.action_id

@@ -84,14 +84,15 @@ def raise_if_refused(answer: Answer, *, about: str) -> None:
     code = code_of(answer)
     if code == CALL_RATE_EXCEEDED or answer.status == 429:
         raise TransientError(
-            f"{about}: Microsoft has had too many calls{_tracked(answer)}.",
+            f"{about}: Microsoft received too many calls{_tracked(answer)}.",
             retry_after_s=answer.retry_after_s or _A_MINUTE_S,
             surely_not_taken=True,
         )
     if code is None:
         if answer.status >= 400 or not isinstance(answer.body, Mapping | None):
             raise TransientError(
-                f"{about} was answered with {answer.status} and nothing that Microsoft documents."
+                f"{about} was answered with {answer.status} and no content that Microsoft "
+                "documents."
             )
         return
     meaning = MEANINGS.get(code)
@@ -114,7 +115,7 @@ def partial_errors_in(answer: Answer, *, about: str) -> list[RowError]:
     body = answer.body if isinstance(answer.body, Mapping) else {}
     written = body.get("PartialErrors", ())
     if written is not None and not isinstance(written, Sequence):
-        raise UnexpectedResponseError(f"{about}: PartialErrors is no list{_tracked(answer)}.")
+        raise UnexpectedResponseError(f"{about}: PartialErrors is not a list{_tracked(answer)}.")
     return [_error(one) for one in _listed(written)]
 
 

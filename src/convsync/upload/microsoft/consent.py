@@ -48,7 +48,7 @@ def _judge(answer: Answer) -> Verdict:
     """
     if answer.status in {400, 401} and answer.code:
         return OperatorError(
-            f"{answer.place} gave no token ({answer.code}): sign in again with"
+            f"{answer.place} returned no token ({answer.code}): sign in again with"
             " `convsync auth microsoft`, and check tenant, client_id and client_secret."
         )
     return None

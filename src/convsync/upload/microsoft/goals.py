@@ -121,5 +121,5 @@ def _list_in(answer: Answer, key: str, *, about: str) -> list[Mapping[str, Any]]
     body = answer.body if isinstance(answer.body, Mapping) else {}
     found = body.get(key)
     if not isinstance(found, list | None):
-        raise UnexpectedResponseError(f"{about}: {key} is no list.")
+        raise UnexpectedResponseError(f"{about}: {key} is not a list.")
     return [one for one in found or () if isinstance(one, Mapping)]

@@ -15,7 +15,7 @@ from convsync.upload.microsoft.takes import ADJUSTMENT_WITHOUT_CLICK
 
 _SIGN_IN = (
     "Sign in with `convsync auth microsoft`, and check developer_token: a token of Microsoft's "
-    "sandbox is none for production."
+    "sandbox does not work in production."
 )
 _ACCOUNTS = (
     "Check account_id (the ad account) and customer_id (its manager), both under Accounts & "
@@ -31,17 +31,23 @@ _ENHANCED = (
 )
 _SUPPORT = "Ask Microsoft's support, with the tracking ID: the customer is not enabled for it."
 _TELL_US = "Tell convsync's authors the code and the tracking ID."
-_MANGLED = "See that the form and the CRM keep the msclkid whole: 32 digits and letters a to f."
+_MANGLED = (
+    "Make sure that the form and the CRM store the complete msclkid: 32 digits and letters a to f."
+)
 _DATES = "Check the milestone's date and the source's time_zone."
 
-_OURS = stop("convsync made a request that Microsoft does not take.", _TELL_US)
+_OURS = stop("convsync made a request that Microsoft does not accept.", _TELL_US)
 _IDENTITY = stop("Microsoft refuses this way of signing in, or finds it compromised.", _SIGN_IN)
 _ACCOUNT = stop("The ad account does not exist, or this person has no access to it.", _ACCOUNTS)
 _NO_GOAL = blocked("The account has no such offline conversion goal.", _GOAL, Concern.ALL)
 _BAD_CLICK = row("The msclkid cannot be read.", _MANGLED)
-_BAD_HASH = row("A hashed e-mail or phone is not as Microsoft wants it.", _TELL_US)
+_BAD_HASH = row(
+    "A hashed e-mail or phone does not have the form that Microsoft requires.", _TELL_US
+)
 _EXTERNAL = row("The code is about external attribution, which convsync never sends.", _TELL_US)
-_NOT_APPLIED = wait("Microsoft failed, and does not say whether the row was taken.", hours=1)
+_NOT_APPLIED = wait(
+    "Microsoft had an error, and does not say whether it accepted the row.", hours=1
+)
 
 MEANINGS: Final[Mapping[str, Meaning]] = {
     "InternalError": _NOT_APPLIED,
@@ -51,7 +57,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "InvalidCredentials": stop("Microsoft refuses the access token or developer token.", _SIGN_IN),
     "UserIsNotAuthorized": _ACCOUNT,
     "AuthenticationTokenExpired": stop(
-        "The access token is over, and so is its new one.", _SIGN_IN
+        "The access token has expired, and so has the renewed one.", _SIGN_IN
     ),
     "CompromisedCredentials": _IDENTITY,
     "InvalidAccount": _ACCOUNT,
@@ -67,24 +73,27 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "OfflineConversionTimeInvalid": _OURS,
     "OfflineConversionTimeNullOrEmpty": _OURS,
     "OfflineConversionTimeOutOfWindow": row(
-        "The conversion is older than the 90 days that Microsoft takes.",
+        "The conversion is older than the 90 days that Microsoft accepts.",
         "Run convsync every night; what is this old can no longer be reported.",
     ),
     "OfflineConversionValueInvalid": row(
-        "Microsoft takes no such value.", "Correct the amount in the CRM, or the rule's value."
+        "Microsoft does not accept this value.",
+        "Correct the amount in the CRM, or the rule's value.",
     ),
     "OfflineConversionCurrencyInvalid": row(
-        "Microsoft takes no such currency.", "Correct the deal's currency in the CRM."
+        "Microsoft does not accept this currency.", "Correct the deal's currency in the CRM."
     ),
     "OfflineConversionCustomerNotEnabled": blocked(
         "The customer is not enabled for offline conversions.", _SUPPORT, Concern.ALL
     ),
     "OfflineConversionFutureTime": wait(
-        "The conversion lies in Microsoft's future.",
-        "Set this machine's clock right, if it happens often.",
+        "By Microsoft's clock the conversion is in the future.",
+        "If it happens often, correct this machine's clock.",
         hours=1,
     ),
-    "OfflineConversionGoalTooRecent": wait("The goal was made less than two hours ago.", hours=2),
+    "OfflineConversionGoalTooRecent": wait(
+        "The goal was created less than two hours ago.", hours=2
+    ),
     "OfflineConversionBeforeClick": row("The conversion is earlier than its click.", _DATES),
     "OfflineConversionOutsideGoalWindow": row(
         "The click is older than the goal's conversion window.",
@@ -95,8 +104,8 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "AdjustmentTimeBeforeConversion": row("The adjustment is earlier than its conversion.", _DATES),
     "AdjustmentTimeInvalid": _OURS,
     "AdjustmentFutureTime": wait(
-        "The adjustment lies in Microsoft's future.",
-        "Set this machine's clock right, if it happens often.",
+        "By Microsoft's clock the adjustment is in the future.",
+        "If it happens often, correct this machine's clock.",
         hours=1,
     ),
     "AdjustmentTimeOutOfWindow": row(
@@ -108,13 +117,13 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "AdjustmentValueRequired": _OURS,
     "AdjustmentCurrencyRequired": _OURS,
     "RestateRetractNotSupported": blocked(
-        "The goal takes no adjustments.",
-        "Count in a goal of the type offline conversion that takes them, or ask Microsoft's "
+        "The goal does not accept adjustments.",
+        "Count in a goal of the type offline conversion that accepts them, or ask Microsoft's "
         "support with the tracking ID.",
         Concern.ALL,
     ),
     "NotEligibleForEnhancedConversions": blocked(
-        "The goal takes no conversion that has hashes alone.", _ENHANCED
+        "The goal does not accept conversions that have only hashes.", _ENHANCED
     ),
     "ConversionEmailAddressIsNotHashed": _BAD_HASH,
     "ConversionPhoneNumberIsNotHashed": _BAD_HASH,
@@ -124,7 +133,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "GoalNotEligibleForExternalAttribution": _EXTERNAL,
     ADJUSTMENT_WITHOUT_CLICK: row(
         "The conversion was counted by a hashed e-mail or phone alone, and how Microsoft would "
-        "find such a one is not documented. It stays as it was counted.",
+        "identify it is not documented. It stays as it was counted.",
         "Set adjust_identifiers = true, if you have seen that it works in your account.",
     ),
 }

@@ -18,19 +18,21 @@ from convsync.model.outcome import Outcome
 from convsync.model.statement import Batch, Operation
 from convsync.model.takes import Takes
 from convsync.upload.ad_account import UploadSummary
-from convsync.upload.codes import of_another_platform
-from convsync.upload.destination import UNLIMITED, Quota, Verdict
+from convsync.upload.at_once import AnsweredAtOnce
+from convsync.upload.destination import UNLIMITED, Quota
 from convsync.upload.microsoft.answers import outcomes_of
 from convsync.upload.microsoft.api import ADJUST, APPLY, CampaignManagement
 from convsync.upload.microsoft.goals import Goal, goals_of, summaries_of
 from convsync.upload.microsoft.rows import adjustments_of, conversions_of
-from convsync.upload.parts import foreseen, logged, upload_in_parts
+from convsync.upload.parts import logged, upload_in_parts
 
 MAX_ROWS = 1_000
 
 
-class MicrosoftConversions:
+class MicrosoftConversions(AnsweredAtOnce):
     """Uploads to one ad account."""
+
+    platform = "Microsoft"
 
     def __init__(
         self,
@@ -42,26 +44,25 @@ class MicrosoftConversions:
         requests_in_flight: int = 1,
         upload_quota: Quota = UNLIMITED,
     ) -> None:
-        self.name = name
-        self.takes = takes
-        self.max_batch = max_batch
-        self.requests_in_flight = requests_in_flight
-        self.upload_quota = upload_quota
-        self.status_quota = UNLIMITED  # there is no status to ask for
+        super().__init__(
+            name,
+            takes,
+            max_batch=max_batch,
+            requests_in_flight=requests_in_flight,
+            upload_quota=upload_quota,
+        )
         self._api = api
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         """Send a batch, what is new and what corrects in a request each; see Destination."""
-        refused, refusals = foreseen(batch, self.takes, now)
-        beyond = frozenset(refused)
-        rows = [row for row in range(len(batch.statements)) if row not in beyond]
+        rows, refused = self._apart_from_the_foreseen(batch, now)
         is_new = [one.operation is Operation.COUNT for one in batch.statements]
         return upload_in_parts(
             batch,
             [
                 ([row for row in rows if is_new[row]], partial(self._count, now=now)),
                 ([row for row in rows if not is_new[row]], partial(self._correct, now=now)),
-                (refused, refusals),
+                refused,
             ],
         )
 
@@ -84,10 +85,6 @@ class MicrosoftConversions:
         if not goals:
             return []
         return summaries_of(self._api, goals, since, until, about=self.name)
-
-    def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
-        """Raise OperatorError: here everything is answered at once, and nothing ever awaited."""
-        raise of_another_platform(batch, self.name, renamed="Microsoft's destination")
 
     def close(self) -> None:
         """Give back the connection."""

@@ -29,6 +29,9 @@ def make() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_batches_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
     )
+    index_where("ix_batches_sending", "batches", ["id"], "state = 'sending'")
+    index_where("ix_batches_accepted", "batches", ["id"], "state = 'accepted'")
+    op.create_index("ix_batches_run", "batches", ["run_id"], unique=False)
     op.create_table(
         "ledger",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -26,6 +26,8 @@ def make() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
         sa.UniqueConstraint("lock", name=op.f("uq_runs_lock")),
     )
+    op.create_index("ix_runs_as_of", "runs", ["as_of"], unique=False)
+    op.create_index("ix_runs_finished_at", "runs", ["finished_at"], unique=False)
     op.create_table(
         "kept_plans",
         sa.Column("run_id", sa.Integer(), nullable=False),

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from msgspec.json import Decoder
 
-from convsync import audit, head_file, sealed_file
+from convsync import audit
 from convsync.clock import Clock
 from convsync.errors import ConvsyncError, OperatorError
 from convsync.model.carried import (
@@ -34,11 +34,12 @@ from convsync.model.chain import Head, LoggedEvent
 from convsync.model.each import EACH
 from convsync.model.event import Event, EventKind
 from convsync.model.planned import MOST_TOGETHER
-from convsync.sealed_file import Content
+from convsync.proof import head_file, sealed_file
+from convsync.proof.sealed_file import Content
+from convsync.proof.verification import verify_within
 from convsync.store import audit_log, audit_seals, deals, row_record, runs
 from convsync.store.database import Connection, Database
 from convsync.store.session import RunSession, lease_time
-from convsync.verification import verify_within
 
 KEPT_FOR = timedelta(days=90)
 """What is younger stays: it can still be corrected, and a restored backup goes by it."""
@@ -145,7 +146,7 @@ def check_file(database: Database, file: Path, *, head: Head | None = None) -> C
     content = sealed_file.read(file, key=key, keyed_since=tail.keyed_since, on_event=note)
     known = {one["last"]: one["sha256"] for one in seals_in(latest)}
     if known.get(str(content.last)) != content.sha256:
-        raise OperatorError(f"{file} is none of the files in which this audit log was sealed.")
+        raise OperatorError(f"{file} is not a file in which this audit log was sealed.")
     if head is not None and heads.get(head.number) != head.digest:
         raise OperatorError(f"{file} has no event {head.number:,} with the digest that was given.")
     return content

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from convsync.clock import Clock
-from convsync.deciding import put_on_record
+from convsync.decisions.deciding import put_on_record
 from convsync.errors import OperatorError
 from convsync.model.event import Event, EventKind
 from convsync.report import nobody

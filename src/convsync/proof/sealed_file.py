@@ -19,7 +19,7 @@ from msgspec.json import Decoder, encode
 
 from convsync.errors import OperatorError
 from convsync.model.chain import Head, LoggedEvent, chained
-from convsync.private_file import replacing
+from convsync.process.private_file import replacing
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORMAT = "convsync sealed audit log"

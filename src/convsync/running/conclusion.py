@@ -16,12 +16,12 @@ from convsync.outbox import Outbox
 from convsync.plain_text import several
 from convsync.plan import PlanSummary, Step
 from convsync.report.closing import Closing, Ending, ending_of, platform_lines
-from convsync.services import Report, Services
+from convsync.running.services import Report, Services
+from convsync.running.weighing import Guard
 from convsync.store import account, audit_log, batches, figures, quarantine, runs
 from convsync.store.database import Connection
 from convsync.store.retired import Retired, retired
 from convsync.store.session import PreviewSession, Session
-from convsync.weighing import Guard
 
 _LISTED = 20
 """How many records that could not be read a preview lists."""

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from convsync.errors import OperatorError
-from convsync.private_file import replacing
+from convsync.process.private_file import replacing
 
 
 def read(path: Path | None) -> frozenset[bytes]:

@@ -19,16 +19,16 @@ against whom:
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain as chain_of
 from itertools import islice
 from typing import Any
 
-from convsync.comparison import Difference, ledger_differences, run_differences
 from convsync.errors import OperatorError
 from convsync.model.chain import GENESIS, Head, LoggedEvent, chained, key_id
 from convsync.model.common import Common
+from convsync.proof.comparison import Difference, ledger_differences, run_differences
 from convsync.store import audit_log, audit_seals, recount, runs
 from convsync.store.audit_log import Tail
 from convsync.store.database import Connection, Database
@@ -37,6 +37,10 @@ from convsync.store.row_sums import RowSums
 
 SHOWN = 100
 """How many differences are kept; the rest are counted."""
+NEWEST = 10_000
+"""How many of the latest events every night follows."""
+ANEW_S = 300.0
+"""After so many seconds whoever looks again and again reads them all anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,19 +231,67 @@ def _misfiled(connection: Connection, common: Common) -> Break | None:
     return Break(number=number, problem=problem)
 
 
-def recent_break(connection: Connection, *, newest: int = 10_000) -> str:
+def recent_break(connection: Connection, *, newest: int = NEWEST) -> str:
     """Return what breaks the chain among the newest events, "" where nothing does.
 
     It says nothing of older ones, and nothing where the log's key is not at hand: it is cheap
     enough for every night, and `verify` looks at all.
     """
-    tail, key = audit_log.last(connection), audit_log.key_of(connection)
-    if tail.head.number == 0 or (tail.keyed_since is not None and key is None):
-        return ""
+    tail = audit_log.last(connection)
     before = max(tail.begins.number, tail.head.number - newest)
-    digest = audit_log.digest_at(connection, before)
+    if _cannot_be_followed(connection, tail):
+        return ""
+    return _break_after(connection, tail, before, audit_log.digest_at(connection, before))
+
+
+class RecentChain:
+    """Says the same to whoever looks again and again, and reads no event twice within some minutes.
+
+    Events that held are known by the head they led to: what was appended since has to follow from
+    it. Somebody may edit an event that was read, so now and then the newest are all read anew.
+    `ticks` gives the seconds that pass.
+    """
+
+    def __init__(
+        self, ticks: Callable[[], float], *, newest: int = NEWEST, anew_after_s: float = ANEW_S
+    ) -> None:
+        self._ticks = ticks
+        self._newest = newest
+        self._anew_after_s = anew_after_s
+        self._held: tuple[Head, float] | None = None
+
+    def recent_break(self, connection: Connection) -> str:
+        """Return what breaks the chain among the newest events, "" where nothing does."""
+        tail, held = audit_log.last(connection), self._held
+        if held is None or not self._leads_to(*held, tail):
+            begun_at = self._ticks()
+            problem = recent_break(connection, newest=self._newest)
+        else:
+            head, begun_at = held
+            if _cannot_be_followed(connection, tail):
+                return ""
+            problem = _break_after(connection, tail, *head) if head != tail.head else ""
+        self._held = None if problem else (tail.head, begun_at)
+        return problem
+
+    def _leads_to(self, head: Head, read_at: float, tail: Tail) -> bool:
+        """True where the log goes on from a head by no more than is read anyway."""
+        events = tail.head.number - head.number
+        is_ahead = 0 < events <= self._newest and tail.begins.number <= head.number
+        is_near = is_ahead or tail.head == head
+        return is_near and self._ticks() - read_at < self._anew_after_s
+
+
+def _cannot_be_followed(connection: Connection, tail: Tail) -> bool:
+    """True for an empty log, and for one whose key is not at hand."""
+    is_locked = tail.keyed_since is not None and audit_log.key_of(connection) is None
+    return tail.head.number == 0 or is_locked
+
+
+def _break_after(connection: Connection, tail: Tail, before: int, digest: bytes | None) -> str:
+    """Return what breaks the chain after an event of that number and digest, "" for nothing."""
+    key, keyed_since = audit_log.key_of(connection), tail.keyed_since or sys.maxsize
     expected = before
-    keyed_since = tail.keyed_since or sys.maxsize
     for row in chain_of.from_iterable(audit_log.chain(connection, after=before)):
         expected += 1
         is_keyed = row[0] >= keyed_since

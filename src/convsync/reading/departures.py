@@ -19,9 +19,9 @@ from itertools import islice
 from convsync import audit
 from convsync.errors import UnsafePlanError
 from convsync.extract.source import Bookmark, Departed, KeepsNoTrace, Quarantined, Record, Unchanged
-from convsync.guarding import SafetyLimits, raise_if_vanished
 from convsync.model.deal import Gone
 from convsync.model.event import Event, EventKind
+from convsync.running.guarding import SafetyLimits, raise_if_vanished
 from convsync.store import deals, quarantine, waiting
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal

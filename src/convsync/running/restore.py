@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from convsync import audit, head_file
+from convsync import audit
 from convsync.errors import OperatorError
-from convsync.head_file import Lost
 from convsync.model.event import Event, EventKind
 from convsync.model.moves import marked_unsure
+from convsync.proof import head_file
+from convsync.proof.head_file import Lost
 from convsync.store import audience_lists, deals, restored, runs
 from convsync.store.database import Connection, Database
 from convsync.store.session import lease_time

@@ -8,14 +8,10 @@ ledger.
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from convsync import audit, chunks, forgetting, log, renames, reopening
+from convsync import audit, log
 from convsync.audiences import coming_back
 from convsync.audiences.keeping import AudienceKeeper
-from convsync.calls import PacedCalls
-from convsync.conclusion import Conclusion
-from convsync.departures import Departures
-from convsync.earnings import Earnings
-from convsync.forgetting import Forgotten, Whom
+from convsync.decisions import reopening
 from convsync.intake import Intake
 from convsync.model.audience import Renewal, longest_wait
 from convsync.model.chosen import Chosen
@@ -25,8 +21,18 @@ from convsync.model.period import Period
 from convsync.model.rule_digest import rules_digest
 from convsync.outbox import Outbox
 from convsync.plan import PlanSummary
+from convsync.privacy import forgetting
+from convsync.privacy.forgetting import Forgotten, Whom
+from convsync.reading import chunks
+from convsync.reading.departures import Departures
+from convsync.reading.earnings import Earnings
+from convsync.reading.windows import Windows
 from convsync.reconcile import Reconciled, reconcile_chunk
-from convsync.services import Services
+from convsync.running import renames
+from convsync.running.conclusion import Conclusion
+from convsync.running.services import Services
+from convsync.running.weighing import Attitude, Guard, GuardTerms
+from convsync.sending.calls import PacedCalls
 from convsync.store import (
     account,
     allowed_keys,
@@ -37,6 +43,7 @@ from convsync.store import (
     key_times,
     ledger,
     notes,
+    order_index,
     origins,
     persons,
     portions,
@@ -48,8 +55,6 @@ from convsync.store.deals import StoredDeal
 from convsync.store.kin import kin_of
 from convsync.store.session import Session
 from convsync.values import drift
-from convsync.weighing import Attitude, Guard, GuardTerms
-from convsync.windows import Windows
 
 _RULES = "rules"
 _SHARED = "terms of shared keys"
@@ -387,6 +392,7 @@ class Work:
     @log.phase("send")
     def send(self, *, only: portions.Portion = None) -> None:
         """Send all that is ready, or a portion of it."""
+        order_index.ensure(self.services.database, self.session)
         with self.services.database.reading() as connection:
             ready = account.ready(connection, self.session.now, only)
         self.services.progress.expect("sent", ready.total)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 
-from convsync import audit, erased_file, log
+from convsync import audit, log
 from convsync.errors import OperatorError
 from convsync.model.chain import key_id
 from convsync.model.deal import Deal
@@ -23,6 +23,7 @@ from convsync.model.erased import Erased, without_hashes, without_person
 from convsync.model.event import Event, EventKind
 from convsync.model.record import spans_of
 from convsync.model.terms import PrivacySettings
+from convsync.privacy import erased_file
 from convsync.store import click_index, collected, consents, deals, erasing, retention, runs
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
 
-from convsync import log, tracing
+from convsync import log
 from convsync.clock import Clock, system_clock
 from convsync.errors import ConvsyncError, OperatorError, TransientError
+from convsync.process import tracing
 from convsync.retrying import RetryPolicy, keep_trying
 from convsync.store import quota
 from convsync.store.database import Connection, Database
@@ -156,7 +157,7 @@ class PacedCalls:
         while wait := self._noted(of):
             if wait.total_seconds() > self._policy.longest_asked_s:
                 raise TransientError(
-                    f"Project {of.project} has made its {of.per_day:,} requests of 24 hours; "
+                    f"Project {of.project} has made its {of.per_day:,} requests for 24 hours; "
                     f"the next one is free in {wait}.",
                     retry_after_s=wait.total_seconds(),
                     surely_not_taken=True,

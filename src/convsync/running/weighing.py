@@ -11,16 +11,18 @@ from enum import StrEnum
 from heapq import nlargest
 from operator import itemgetter
 
-from convsync import audit, guarding, habits, renames
+from convsync import audit
 from convsync.errors import UnsafePlanError
-from convsync.guarding import SafetyLimits, Tonight, Usual
 from convsync.model.event import Event, EventKind
 from convsync.model.figures import Figures
 from convsync.model.kept_plan import kept
 from convsync.model.ledger import LedgerEntry
 from convsync.model.outcome import Reason
 from convsync.plan import PlanSummary, Step
+from convsync.reading import habits
 from convsync.report import outgoing
+from convsync.running import guarding, renames
+from convsync.running.guarding import SafetyLimits, Tonight, Usual
 from convsync.store import account, figures, kept_plans, portions
 from convsync.store.database import Connection
 from convsync.store.portions import Portion

@@ -6,7 +6,7 @@ They lie at the root of the repository, and the wheel installs them as share/con
 import sysconfig
 from pathlib import Path
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 _SHARE = Path("share", "convsync")
 _ROOTS = (
     _PACKAGE.parents[1],  # a checkout

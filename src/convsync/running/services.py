@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
+from convsync.decisions.whoami import os_user
 from convsync.errors import OperatorError
 from convsync.extract.field_writer import WriteBackTerms
 from convsync.extract.revenue import RevenueSource
 from convsync.extract.source import ClickSource, DealSource
-from convsync.guarding import SafetyLimits
 from convsync.model.audience import Audience
 from convsync.model.comeback import TellTerms
 from convsync.model.definition import Definitions
@@ -21,17 +21,17 @@ from convsync.model.takes import Takes
 from convsync.model.terms import Moved, PrivacySettings, RunLimits, SharedKeys
 from convsync.model.write_back import ToWriteBack
 from convsync.plan import PlanSummary
+from convsync.process.stopping import Stop
 from convsync.report.closing import Closing
 from convsync.retrying import RetryPolicy
-from convsync.settling import Uploaded
-from convsync.stopping import Stop
+from convsync.running.guarding import SafetyLimits
+from convsync.sending.settling import Uploaded
 from convsync.store import account
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.store.quarantine import Entry
 from convsync.store.retired import Retired
 from convsync.upload.destination import Destination
 from convsync.values.history import LearningTerms
-from convsync.whoami import os_user
 
 
 class Progress(Protocol):

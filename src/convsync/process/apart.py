@@ -29,7 +29,7 @@ def in_another_process(work: Callable[..., Iterable[T]], *given: Any) -> Generat
 
     Raises what it raises, TransientError where its process is killed.
     """
-    command = [sys.executable, "-P", "-m", "convsync.apart"]
+    command = [sys.executable, "-P", "-m", "convsync.process.apart"]
     with subprocess.Popen(  # noqa: S603 (this program itself)
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -42,8 +42,8 @@ def in_another_process(work: Callable[..., Iterable[T]], *given: Any) -> Generat
             yield from _received(process.stdout)
         except (EOFError, pickle.UnpicklingError, BrokenPipeError):
             raise TransientError(
-                f"A process of this one that was at work ended with status {process.wait()} before"
-                " it was done. The next run resumes it."
+                f"A child process ended with status {process.wait()} before it was done. The next"
+                " run resumes its work."
             ) from None
         finally:
             process.kill()
@@ -93,6 +93,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from convsync import apart  # what is pickled here is named as it is over there
+    from convsync.process import apart  # what is pickled here is named as it is over there
 
     apart.main()

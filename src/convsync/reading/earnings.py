@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from convsync import unread
 from convsync.errors import TransientError
 from convsync.extract.revenue import RevenueSource
 from convsync.extract.source import Quarantined
@@ -17,10 +16,11 @@ from convsync.model.erased import Erased
 from convsync.model.period import Period
 from convsync.model.revenue import MoneyTerms, RevenueLine, Takings
 from convsync.model.rule import ConversionRule, counts_revenue
+from convsync.reading import unread
+from convsync.reading.windows import Windows
 from convsync.store import deals, quarantine, revenue, runs
 from convsync.store.database import Connection
 from convsync.store.session import Session
-from convsync.windows import Windows
 
 _CHUNK = 5_000
 _NO_TAKINGS: Mapping[int, Takings] = {}

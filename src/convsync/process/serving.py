@@ -32,7 +32,7 @@ class Tls:
 def tls_of(certificate: Path | None, key: Path | None) -> Tls | None:
     """Return what options name, None for neither; OperatorError for one without the other."""
     if (certificate is None) != (key is None):
-        raise OperatorError("--certificate and --certificate-key go together: name both.")
+        raise OperatorError("--certificate and --certificate-key go together: give both.")
     return Tls(certificate, key) if certificate and key else None
 
 
@@ -54,7 +54,8 @@ def serve(
     if tls is None and proxy is None and not is_loopback(host):
         raise OperatorError(
             f"--host {host} can be reached from outside, and {carries} would be readable: give"
-            " --certificate and --certificate-key, or --proxy ADDRESS if a proxy there ends TLS."
+            " --certificate and --certificate-key, or --proxy ADDRESS if a proxy there terminates"
+            " TLS."
         )
     listening = _listening(host, port)
     try:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from convsync.extract.source import ClickSource, DealSource, Quarantined, ReadsOn, Record
 from convsync.model.period import Period
+from convsync.reading.windows import EPOCH
 from convsync.store import quarantine
 from convsync.store.database import Connection
 from convsync.store.session import Session
-from convsync.windows import EPOCH
 
 
 def keep(connection: Connection, session: Session, source: str, records: Iterable[Record]) -> int:

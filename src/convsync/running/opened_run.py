@@ -9,15 +9,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 
-from convsync import audit, forgetting, head_file, log, tracing
+from convsync import audit, log
 from convsync.errors import ConvsyncError, OperatorError, StoppedError
 from convsync.model.event import Event, EventKind
-from convsync.services import Counted, Services
-from convsync.steps import Work
+from convsync.privacy import forgetting
+from convsync.process import tracing
+from convsync.proof import head_file
+from convsync.running.services import Counted, Services
+from convsync.running.steps import Work
+from convsync.running.weighing import Attitude
 from convsync.store import runs, value_versions
 from convsync.store.database import Connection
 from convsync.store.session import PreviewSession, RunSession, lease_time
-from convsync.weighing import Attitude
 
 
 @contextmanager

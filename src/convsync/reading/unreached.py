@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from convsync import contents, habits
 from convsync.extract.source import Record
 from convsync.model.deal import Deal
 from convsync.profile.nights import Counting
+from convsync.reading import contents, habits
 from convsync.store import unreached
 from convsync.store.database import Connection
 

@@ -1,0 +1,1 @@
+"""What a person decided, put on record and carried out."""

@@ -1,0 +1,1 @@
+"""What `outbox` needs: calls within a platform's quota, and what its answers change."""
