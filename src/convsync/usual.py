@@ -8,10 +8,12 @@ nothing is said, and it goes their way. Value and statement come from `value`, f
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from convsync.match import seen_at, whole_day_before
 from convsync.model.click import Candidate, Click, ClickId
+from convsync.model.consent import Consent
 from convsync.model.conversion import Conversion
 from convsync.model.deal import LOST, Deal, Milestone
 from convsync.model.ledger import LedgerEntry, State
@@ -103,7 +105,7 @@ class _UsualCase:
         The ledger has nothing of the deal yet.
         """
         rule = self.rule
-        if not candidates or deal.gone is not None or not _may_be_sent(deal):
+        if not candidates or deal.gone is not None or not _may_be_sent(deal.consent):
             return None
         if deal.earlier_sale is not None or isinstance(rule.value, RevenueWithin):
             return None
@@ -185,6 +187,7 @@ def _same_click(one: Candidate, other: Candidate) -> Candidate:
     return Candidate(click, min(one.basis, other.basis))
 
 
-def _may_be_sent(deal: Deal) -> bool:
-    consent = deal.consent
+@cache
+def _may_be_sent(consent: Consent) -> bool:
+    """True where a deal with this consent may be sent: there are few, and many deals of each."""
     return not (consent.is_denied or consent.is_unclear or consent.is_forgotten)

@@ -270,7 +270,9 @@ class OrdinaryDeals:
         names = [*self._segments]
         of_rows = zip(*found.of_each(self._segments.values()), strict=True)
         return [
-            {name: text for name, text in zip(names, texts, strict=True) if text}
+            dict(zip(names, texts, strict=True))
+            if all(texts)
+            else {name: text for name, text in zip(names, texts, strict=True) if text}
             for texts in of_rows
         ]
 
