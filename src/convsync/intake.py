@@ -44,6 +44,7 @@ from convsync.profile.nights import Counts
 from convsync.reading import contents, habits, unchanged_rows, unread
 from convsync.reading.chunks import chunked, records_in
 from convsync.reading.departures import Departures, Present
+from convsync.reading.other_forms import OtherForms
 from convsync.reading.recollection import Recollection
 from convsync.reading.survivors import Survivors
 from convsync.reading.unreached import Reached
@@ -88,6 +89,7 @@ class Intake:
         self._before_moving = before_moving
         self._session = session
         self._recollection = Recollection(session)
+        self._other_forms = OtherForms(session)
         self._departures = departures
         self._plan = plan
         self._advance = advance
@@ -183,7 +185,7 @@ class Intake:
                     self._problems += contents.noted(connection, source.name, held)
                     runs.move_watermark(connection, source.name, window, run_id)
                 if stored.total:
-                    told = [_about_clicks(source.name, stored)]
+                    told = [Event(EventKind.CLICKS_IMPORTED, stored.told, source.name)]
                     audit.record(connection, told, run_id=run_id, at=self._session.now)
             self.has_changed |= bool(stored.total)
             self._advance("clicks", stored.total + len(chunk.unreadable))
@@ -302,6 +304,7 @@ class Intake:
     ) -> None:
         """Store what a source yields; whatever stops this, the source is left behind at once."""
         self._recollection.recall(source)
+        self._other_forms.recall(source)
         with closing(chunked(self._survivors.followed(source, records))) as chunks:
             self._keep(source, chunks, after_saving, window, known)
         self._recollection.keep(source)
@@ -316,6 +319,7 @@ class Intake:
     ) -> None:
         for chunk, is_last in chunks:
             with self._session.transaction("store deals") as connection:
+                chunk, as_known = self._other_forms.held_back(connection, source.name, chunk)
                 named = unchanged_rows.read_last(connection, source.name, chunk)
                 read = forgetting.kept_of_people(connection, self.erased, source.name, named)
                 read = [*self._recollection.beside(connection, source.name, read)]
@@ -330,6 +334,7 @@ class Intake:
                 unchanged_rows.release(connection, source.name, chunk)
                 self._departures.note_returned(connection, saved.returned)
                 saved = self._recollection.move_conversions(connection, source.name, read, saved)
+                saved = replace(saved, unchanged=[*saved.unchanged, *as_known])
                 after_saving(connection, saved)
                 departed = [record for record in chunk if isinstance(record, Departed)]
                 self._departures.note(connection, source.name, departed)
@@ -385,8 +390,3 @@ def _of_period(source: DealSource, period: Period, only: Narrowed) -> Iterator[R
     if only.deal_ids and isinstance(source, AnswersForDeals):
         return source.read_named(sorted(only.deal_ids))
     return source.read_period(period)
-
-
-def _about_clicks(source: str, stored: clicks.Stored) -> Event:
-    detail = {"new": stored.new, "earlier": stored.earlier, "known": stored.known}
-    return Event(EventKind.CLICKS_IMPORTED, detail, source)

@@ -1,9 +1,10 @@
-"""Settings → the ledger's database, and the company's calendar: all that a question needs.
+"""Settings → the ledger's database and the company's calendar: all that a question needs.
 
 What a night works with is wired in `wiring`. A command that only looks something up does without,
 because importing all that takes longer than its answer.
 """
 
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -43,6 +44,15 @@ def company_zone(settings: Settings) -> ZoneInfo:
     if settings.company.time_zone is None:
         raise OperatorError("Dates need a calendar: set [company] time_zone.")
     return settings.company.time_zone
+
+
+def absurd_above(settings: Settings) -> Decimal | None:
+    """Return above which amount every rule that sends amounts would call one absurd."""
+    limits = [
+        rule.amounts.absurd_above for rule in settings.rules.values() if rule.value.kind == "amount"
+    ]
+    known = [limit for limit in limits if limit is not None]
+    return max(known) if known and len(known) == len(limits) else None
 
 
 def database_url(url: SecretStr, folder: Path) -> str:

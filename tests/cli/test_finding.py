@@ -58,13 +58,13 @@ def test_a_click_leads_to_a_deal_of_which_nothing_may_be_sent(ledger: Office) ->
     assert found(ledger, "click-of-D-4") == {("click", "D-4", "won")}
 
 
-def test_what_is_found_leads_to_explain(ledger: Office) -> None:
+def test_find_points_to_explain(ledger: Office) -> None:
     said = ledger.types("find", "D-1")
     assert "`convsync explain D-1` says how it stands, and why" in said.out
     assert max(map(len, said.out.splitlines())) <= 100
 
 
-def test_what_leads_nowhere_says_so(ledger: Office) -> None:
+def test_find_says_that_nothing_has_the_name(ledger: Office) -> None:
     said = ledger.types("find", "no-such-thing")
     assert (said.code, said.out) == (2, "")
     assert "Nothing is named no-such-thing" in said.err
@@ -80,6 +80,15 @@ def test_stuck_deals_are_listed_counted_and_added_up(ledger: Office) -> None:
     assert said.out.splitlines()[-1] == "1 conversion: 4,711.00 EUR (1)"
     assert max(map(len, said.out.splitlines())) <= 80
     assert "No conversion is like that" in ledger.types(*words, "--older-than", "12d").out
+
+
+def test_an_amount_nobody_believes_is_listed_and_left_out_of_the_sum(ledger: Office) -> None:
+    ledger.deal("D-4", mql_date="", gclid="", amount="50000000")
+    ledger.night(NEXT_NIGHT)
+    lines = ledger.types("deals", "--state", "waiting").out.splitlines()
+    assert any("D-4" in line and "50,000,000.00 EUR" in line for line in lines)
+    assert lines[-2] == "2 conversions: 4,711.00 EUR (2)"
+    assert lines[-1].startswith("The sum leaves out 1 amount of deals, below zero or above the")
 
 
 def test_a_listing_says_how_many_more_there_are(ledger: Office) -> None:

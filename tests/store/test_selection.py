@@ -95,7 +95,6 @@ def test_conversions_are_selected_by_how_they_stand(
     added = selection.added_up(ledger.connection, meant)
     assert sum(one.conversions for one in added) == len(deal_ids)
     assert sum(one.value for one in added) == sum(one.value or 0 for one in found)
-    assert selection.sum_of(found) == added
     assert len(found) <= selection.at_most(ledger.connection, meant)
     if not asked.keys() & {"until", "value_above", "of_deal", "is_covered"}:
         assert len(found) == selection.at_most(ledger.connection, meant)
@@ -107,6 +106,16 @@ def test_a_listing_may_end_early_and_the_sum_is_of_all(ledger: Passing) -> None:
     assert selection.added_up(ledger.connection, everything) == [
         Sum(currency="USD", conversions=4, value=Decimal("1000.00"))
     ]
+
+
+def test_an_amount_of_a_deal_that_is_absurd_is_left_out_of_the_sum_and_counted(
+    ledger: Passing,
+) -> None:
+    whole, *_ = selection.added_up(ledger.connection, Selection())
+    (some,) = selection.added_up(ledger.connection, Selection(), absurd_above=Decimal("200"))
+    assert some.conversions == whole.conversions == 4
+    assert some.left_out > whole.left_out == 0
+    assert some.value < whole.value
 
 
 def test_names_are_found_by_a_part_in_any_case(ledger: Passing) -> None:

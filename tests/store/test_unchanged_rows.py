@@ -79,6 +79,7 @@ class Nights:
     connection: Connection
     source: Any
     planned: list[str] = field(default_factory=list)
+    before_keeping: Any = nothing
 
     def night(self, *rows: Row) -> None:
         """Write the export and read it; `planned` then names the deals that were handed on."""
@@ -90,7 +91,7 @@ class Nights:
             plan=self._plan,
             departures=Departures(session, ANYTHING_MAY_BE_GONE, nothing),
             tolerance=timedelta(minutes=5),
-            before_keeping=nothing,
+            before_keeping=self.before_keeping,
             before_moving=nothing,
             advance=nothing,
         )

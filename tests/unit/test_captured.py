@@ -58,13 +58,21 @@ def base64(text: str) -> str:
         pytest.param(f"{ID}:G:s", None, id="ef_id"),
         pytest.param(f"{ID}%20", None, id="an encoded space behind"),
         pytest.param(f'["{ID}"]', None, id="a list of one in JSON"),
+        pytest.param(f'{{"value":"{ID}","expiryDate":1795000000000}}', None, id="in a browser"),
+        pytest.param(f'{{"gclid": "{ID}", "gbraid": ""}}', None, id="by its name"),
+        pytest.param(f"{{'value': '{ID}'}}", None, id="as Python writes it"),
+        pytest.param(encoded(f'{{"value":"{ID}"}}'), None, id="kept in a browser, encoded"),
+        pytest.param(f"<{ID}>", None, id="in angle brackets"),
+        pytest.param(f"({ID})", None, id="in brackets"),
+        pytest.param(f"https://x.example/?gclid={ID}%26gad_source%3D1", None,
+            id="a query encoded once too often"),
         pytest.param(f"'{ID}", None, id="a spreadsheet's apostrophe"),
         pytest.param(f'="{ID}"', None, id="a spreadsheet's formula"),
         pytest.param(f" “{ID}”, ", None, id="quoted"),
         pytest.param(f"\u200b{ID[:9]}\u200d{ID[9:]}\ufeff", None, id="characters without width"),
     ],
 )  # fmt: skip
-def test_what_wraps_a_click_id_is_opened(text: str, at: datetime | None) -> None:
+def test_a_wrapped_click_id_is_unwrapped(text: str, at: datetime | None) -> None:
     assert captured_in(GCLID, text) == [Captured(ClickId(GCLID, ID), at)]
 
 
@@ -78,9 +86,10 @@ def test_what_wraps_a_click_id_is_opened(text: str, at: datetime | None) -> None
         "gclid=null", "www.x.example/lp", "'", r"\N", "organic", "Direct", "$gclid", "__gclid__",
         "##gclid##", "%7Bgclid%7D", "%7B%7Bgclid%7D%7D", "{lpurl}?gclid={gclid}", "#NAME?",
         "=CONCAT(A1)", "utm_source=google&utm_medium=cpc", "gad_source=1", '["null"]', "null%20",
+        f"dclid={ID}", f"yclid={ID}", "1", "undefinedundefined", '{"value": null}', '{"gclid":""}',
     ],
 )  # fmt: skip
-def test_what_stands_where_a_click_id_is_missing_is_none(text: str) -> None:
+def test_a_placeholder_for_a_missing_click_id_is_no_click_id(text: str) -> None:
     assert captured_in(GCLID, text) == []
 
 
@@ -104,6 +113,17 @@ def test_several_ids_in_a_cell_are_several() -> None:
     other = f"{ID}x"
     for text in (f"{ID};{other}", f"{ID}, {other}", f"{ID} | {other}", f"{ID}\n{other};{ID}"):
         assert [found.click_id.value for found in captured_in(GCLID, text)] == [ID, other]
+
+
+def test_pieces_parted_by_white_space_alone_are_not_taken_for_several_ids() -> None:
+    for between in (" ", "\n"):
+        cut_in_two = f"{ID[:20]}{between}{ID[20:] or 'x' * 16}"
+        assert [found.click_id.value for found in captured_in(GCLID, cut_in_two)] == [cut_in_two]
+
+
+def test_a_query_encoded_once_too_often_gives_all_its_ids() -> None:
+    url = f"https://x.example/?gclid={ID}%26gbraid%3D{ID}b"
+    assert [one.click_id.kind for one in captured_in_url(url)] == [GCLID, GBRAID]
 
 
 @pytest.mark.parametrize("text", ["abc==", "a+b/c", "E.C.P.abc", "0A:B", "-_"])

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -160,9 +161,32 @@ CASES = [
     pytest.param({"ID": [f"41508680000100{n}0000" for n in range(5)] + ["4150868000010123"]},
         "5 of 6 IDs in column 'ID' have nothing but zeros behind 15 digits", "",
         id="IDs of which a spreadsheet kept 15 digits"),
+    pytest.param({"Created": ("2026-10-25 02:30:00", "2026-10-25 02:30:00+01:00")},
+        "1 of 2 times in column 'Created' are in an hour that the clocks repeat", "",
+        id="an hour that comes twice"),
+    pytest.param({"Created": ("2026-03-29 02:30:00", "2026-03-29 03:30:00")},
+        "1 of 2 times in column 'Created' are in an hour that the clocks skip", 'time_zone = "',
+        id="an hour that there is not"),
     pytest.param({"ID": ("D-1", "D-1")}, "1 deals stand in several rows that differ",
         'rows_per_deal = "sum"', id="product lines"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "is_found"),
+    [
+        pytest.param([f"{n:02}/11/2026" for n in range(1, 9)], True, id="days read as months"),
+        pytest.param([f"11/{n:02}/2026" for n in range(1, 9)], False, id="days of one month"),
+        pytest.param([f"{n:02}/14/2026" for n in range(1, 9)], False, id="days that are no months"),
+    ],
+)
+def test_dates_of_which_none_is_after_the_12th_may_be_the_wrong_way_round(
+    tmp_path: Path, written: list[str], is_found: bool
+) -> None:
+    rows = [row(number, Created=text) for number, text in enumerate(written)]
+    source = deals_in(tmp_path, *rows, cells=replace(CELLS, date_formats=("%m/%d/%Y",)))
+    found = [one for one in warnings(profiled(source)) if "after the 12th" in str(one.problem)]
+    assert len(found) == is_found
 
 
 @pytest.mark.parametrize(("cells", "problem", "paste"), CASES)
@@ -213,7 +237,7 @@ def test_an_address_that_is_allowed_may_be_shared(tmp_path: Path) -> None:
     assert len(profiled(deals_in(tmp_path, *rows)).shared) == 1
 
 
-def test_each_column_is_counted_by_what_is_made_of_its_cells(tmp_path: Path) -> None:
+def test_each_column_is_counted_by_how_its_cells_are_read(tmp_path: Path) -> None:
     rows = [
         row(1, GCLID="GCL.1700000000.CjwKabcDEF", E_mail="a@b.example, c@b.example", Amount="0"),
         row(2, GCLID="{gclid}", E_mail="nobody", Amount="12 apples", Phone=""),

@@ -1,4 +1,4 @@
-"""`deals`: conversions by how they stand, listed, counted and added up."""
+"""`deals`: conversions by state, listed, counted and added up."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from convsync.store.database import Connection
     from convsync.store.selection import Selected, Selection, Sum
 
-_FEW = 5_000
-"""So many are read at once and added up here; of more, the ledger is passed over twice."""
 _TABLE = ("deal", "rule", "reached", "state", "why", "value")
 
 StateName = Annotated[
@@ -199,20 +197,18 @@ def selected(
 
 def _show_conversions(settings: "Settings", asked: "Selection", limit: int, form: Format) -> None:
     from convsync import opening
-    from convsync.report.selecting import in_one_currency, require_known
+    from convsync.report.selecting import require_known
+    from convsync.store import selection
 
     with options.ledger(settings) as database, database.reading() as connection:
         require_known(connection, settings.rules, settings.deals, asked)
         if form is not Format.TABLE:
             _show_all(connection, asked, form)
             return
-        found, added = _first_and_sum(connection, asked, limit)
-        exchange = _exchange_of(settings)
-        in_all = in_one_currency(connection, asked, added, exchange)
-    _show_table(found, in_all, opening.company_zone(settings))
-    if exchange.currency is None and len({one.currency for one in in_all} - {None}) > 1:
-        typer.echo("Each currency is added up by itself: the config has no [rates].")
-    for note in exchange.notes:
+        found = list(selection.listed(connection, asked, limit=limit))
+        added, notes = added_up(settings, connection, asked)
+    _show_table(found, added, opening.company_zone(settings))
+    for note in notes:
         typer.echo(note)
 
 
@@ -230,13 +226,22 @@ def _exchange_of(settings: "Settings") -> "Exchange":
 def added_up(
     settings: "Settings", connection: "Connection", asked: "Selection"
 ) -> "tuple[Sequence[Sum], Sequence[str]]":
-    """Return what all conversions that are meant add up to, and what is to be said of the rates."""
+    """Return what all conversions that are meant add up to, and what is to be said of that."""
+    from convsync import opening
     from convsync.report.selecting import in_one_currency
-    from convsync.store import selection
 
     exchange = _exchange_of(settings)
-    added = selection.added_up(connection, asked)
-    return in_one_currency(connection, asked, added, exchange), exchange.notes
+    limit = opening.absurd_above(settings)
+    added = in_one_currency(connection, asked, exchange, limit)
+    notes = list(exchange.notes)
+    if exchange.currency is None and len({one.currency for one in added} - {None}) > 1:
+        notes.append("Each currency is added up by itself: the config has no [rates].")
+    if left_out := sum(one.left_out for one in added):
+        too_large = "" if limit is None else f" or above the rules' absurd_above, {limit:,.2f}"
+        notes.append(
+            f"The sum leaves out {several(left_out, 'amount')} of deals, below zero{too_large}."
+        )
+    return added, notes
 
 
 def _show_all(connection: "Connection", asked: "Selection", form: Format) -> None:
@@ -246,20 +251,6 @@ def _show_all(connection: "Connection", asked: "Selection", form: Format) -> Non
     with output.listing(Selected._fields, form) as show:
         for one in selection.listed(connection, asked):
             show(one._asdict())
-
-
-def _first_and_sum(
-    connection: "Connection", asked: "Selection", limit: int
-) -> "tuple[Sequence[Selected], Sequence[Sum]]":
-    """Return the first so many conversions, and what all of them add up to."""
-    from convsync.store import selection
-
-    most = selection.at_most(connection, asked)
-    if most > _FEW:
-        found = list(selection.listed(connection, asked, limit=limit))
-        return found, selection.added_up(connection, asked)
-    found = list(selection.listed(connection, asked)) if most else []
-    return found[:limit], selection.sum_of(found)
 
 
 def _before(at: "datetime | None", older_than: str | None) -> "datetime | None":

@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import lru_cache, partial
 from re import compile as pattern
 from typing import TypeVar
+from unicodedata import normalize
 
 from convsync.extract.amounts import Amount, AmountReader
 from convsync.extract.cell_error import CellError, shape_of
@@ -236,6 +237,7 @@ class CellReader:
             return []
         if found := self._phone_hashes_in(text):
             return [one for one in found if one not in HASHES_OF_NOTHING]
+        text = text if text.isascii() else normalize("NFKC", text)
         parts = phones_in(text, self._separator)
         return [phone for part in parts if (phone := hashed_phone(part, region))]
 

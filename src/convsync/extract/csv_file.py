@@ -49,6 +49,7 @@ class CsvDeals:
     form: FileForm = field(default_factory=FileForm)
     rows_per_deal: RowsPerDeal = RowsPerDeal.ONE
     is_complete: bool = False
+    ids_are_exact: bool = False
     lag: timedelta = field(default=timedelta(0), init=False)
     overlap: timedelta = field(default=timedelta(0), init=False)
     reads_all: bool = field(default=True, init=False)

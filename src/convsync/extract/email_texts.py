@@ -9,6 +9,8 @@ from convsync.model.identifiers import HASH_LENGTH, normalised_email
 _BETWEEN = pattern(r"[;,|\r\n]")
 _ANGLED = pattern(r"<([^<>]*)>")
 _MAILTO = "mailto:"
+_AROUND = " []{}\"'"
+"""What stands around each address of a list in JSON, or as PostgreSQL writes arrays."""
 
 
 def bare_email(text: str) -> str | None:
@@ -30,7 +32,7 @@ def emails_among(text: str, separator: str | None) -> Iterator[str]:
     for part in text.split(separator) if separator else _BETWEEN.split(text):
         for piece in part.split() if part.count("@") > 1 else (part,):
             angled = _ANGLED.search(piece)
-            if email := normalised_email(angled[1] if angled else piece):
+            if email := normalised_email(angled[1] if angled else piece.strip(_AROUND)):
                 yield email
 
 

@@ -1,4 +1,4 @@
-"""Says of an ID whether it is one: not what a spreadsheet made of it, and nobody's name or address.
+"""Says whether an ID is one: not mangled by a spreadsheet, and nobody's name or address.
 
 IDs are stored, printed and sent as they are, so a person's e-mail, phone number or name must never
 pass for one. And an ID that a spreadsheet took for a number joins what does not belong together.
@@ -16,8 +16,10 @@ from convsync.extract.cell_error import CellError, shape_of
 from convsync.extract.salesforce_ids import WITHOUT_CHECK, with_check_characters
 from convsync.model.captured import STRAYS, WORDS_FOR_NOTHING
 
-_PLAIN: Final = re.compile(r"(?!0[1-9])[A-Za-z0-9_:-]+(?:\.(?!0+\Z)[A-Za-z0-9_:-]+)*\Z")
-_EXPONENT: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}\Z")
+_PLAIN: Final = re.compile(
+    r"(?!0[1-9]|[0-9]\.[0-9]+[eE])[A-Za-z0-9_:-]+(?:\.(?!0+\Z)[A-Za-z0-9_:-]+)*\Z"
+)
+_EXPONENT: Final = re.compile(r"[0-9](?:[.,][0-9]+[eE]\+?|[eE]\+)[0-9]{1,3}\Z")
 _TENTHS: Final = re.compile(r"[0-9]+[.,]0+\Z")
 _ERROR: Final = re.compile(r"#(?:N/A|REF!|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|#*)\Z")
 _NOTHING: Final = frozenset({"undefined", "null", "none", "nan", "(not set)", "[object object]"})

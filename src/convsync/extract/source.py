@@ -203,6 +203,16 @@ class LinksPeople(Protocol):
 
 
 @runtime_checkable
+class ComesThroughOthers(Protocol):
+    """A source that an export or a query writes: on the way, IDs may change their form.
+
+    `ids_are_exact` says that none does, so that IDs in two forms are two deals.
+    """
+
+    ids_are_exact: bool
+
+
+@runtime_checkable
 class KeepsNoTrace(Protocol):
     """A source whose CRM says nothing of a deal that was deleted: it must be asked for each."""
 

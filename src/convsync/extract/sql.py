@@ -62,6 +62,7 @@ class SqlDeals:
     cells: CellFormat
     rows_per_deal: RowsPerDeal = RowsPerDeal.ONE
     is_complete: bool = False
+    ids_are_exact: bool = False
     lag: timedelta = timedelta(0)
     overlap: timedelta = timedelta(minutes=10)
     time_zones: Mapping[str, ZoneInfo] = field(default_factory=dict)

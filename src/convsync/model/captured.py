@@ -1,12 +1,18 @@
-"""Click IDs as forms, cookies and exports hand them over: bare, or within what wraps them.
+"""Click IDs as forms, cookies and exports deliver them: bare or wrapped.
 
 What wraps an ID is known, and is opened: a whole URL, one within another, a part of its query, the
 cookies in which Google, Meta and Microsoft keep IDs (some with the time of the click), the `_gl` by
-which Google hands them from site to site, and the `<gclid>:G:s` of Search Ads 360's `ef_id`. Words
-that stand where an ID is missing are none. Marks that no ID contains (a spreadsheet's apostrophe,
-characters without width) are cut. Everything else stays as it came.
+which Google hands them from site to site, the `<gclid>:G:s` of Search Ads 360's `ef_id`, and what a
+script keeps in a browser's storage: `{"value": "<gclid>", "expiryDate": …}`, as Google's own guide
+has it. A parameter of another name (`dclid=…`) is another network's, and none here. Words that
+stand where an ID is missing are none. Marks that no ID contains (a spreadsheet's apostrophe,
+brackets around it, characters without width) are cut. Everything else stays as it came.
+
+Several IDs are parted by a comma or the like. Parted by white space alone, short pieces may as well
+be one ID that a line break has cut in two, and are left together, which no ID may be.
 """
 
+import json
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +26,7 @@ WORDS_FOR_NOTHING: Final = frozenset(
     {
         *("undefined", "null", "none", "nil", "nan", "n/a", "na", "#n/a", "#ref!", "#value!"),
         *("not set", "not provided", "not available", "[object object]", "empty", "blank"),
-        *("true", "false", "0", "-", "--", ".", "unknown", "test", "no gclid", *ClickIdKind),
+        *("true", "false", "0", "1", "-", "--", ".", "unknown", "test", "no gclid", *ClickIdKind),
         *("organic", "direct", "referral", "cpc", "ppc", "google", "bing", "facebook", "email"),
         *(
             "social",
@@ -41,6 +47,7 @@ _PLACEHOLDER: Final = re.compile(
     r"\{\{?[\w .:-]{1,40}\}?\}|\$\{[\w .:-]{1,40}\}|\[[\w .:-]{1,40}\]|<[\w .:-]{1,40}>"
     r"|\([\w .:-]{1,40}\)|%%?[\w.-]{1,40}%%?|\$[a-z_]\w{0,39}"
     r"|(?:__|\*\*|##)[\w.-]{1,40}(?:__|\*\*|##)|=[A-Z][A-Z.]*\(.{0,40}\)|#[A-Z/0]{2,8}[!?]?"
+    r"|(?:undefined|null|none|nan){2,}"
     r"|(?:test|your|my|sample)[-_ ]?(?:gclid|click.?id|id|[0-9]{1,6})",
     re.IGNORECASE,
 )
@@ -50,6 +57,12 @@ _LONGEST_ENCODED: Final = 200
 _PLAIN: Final = re.compile(r"(?!GCL\.|fb\.|_uet|[0-9]\.[0-9]\.k)[A-Za-z0-9_.-]+\Z")
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]{15,}\Z")
 _BETWEEN: Final = re.compile(r"\s*[;,|\s]\s*")
+_SEPARATOR: Final = re.compile(r"[;,|]")
+_SHORTEST: Final = 26
+"""The characters of the shortest click ID that is known: what is shorter may be a piece of one."""
+_BRACKETED: Final = re.compile(r"[<(\[{]{1,2}([A-Za-z0-9_-]{20,200})[>)\]}]{1,2}\Z")
+_VALUES: Final = ("value", "id")
+"""Under which names a script keeps the ID itself."""
 _NAMED: Final = re.compile(rf"({'|'.join(ClickIdKind)})\s*:\s*", re.IGNORECASE)
 STRAYS: Final = dict.fromkeys(
     [0xAD, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A)]
@@ -72,12 +85,11 @@ _COOKIES: Final[Mapping[str, ClickIdKind]] = {
 }
 """Google's cookies are named after the ad's kind: `gb` keeps the wbraid, `ag` the gbraid."""
 _KINDS: Final = {kind.value: kind for kind in ClickIdKind} | dict(_COOKIES)
-_OF_A_URL: Final = re.compile(
-    rf"/|[?&]|www\.|\{{\w+\}}\?|(?:utm_\w+|gad_\w+|gclsrc|{'|'.join(_KINDS)})=", re.IGNORECASE
-)
-_OF_JSON: Final = re.compile(r"""\[\s*"([^"]*)"\s*\]\Z""")
+_OF_A_URL: Final = re.compile(r"/|[?&]|www\.|\{\w+\}\?|[a-z_]\w{0,30}=(?:[^=]|\Z)", re.IGNORECASE)
+_NEXT_PARAMETER: Final = re.compile("[&?#]")
 _DEEPEST: Final = 3
 """How many times a URL may stand within another, or be encoded over again."""
+_LONGEST_KEPT: Final = 2_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -92,13 +104,20 @@ def captured_in(kind: ClickIdKind, text: str) -> list[Captured]:
     """Return the click IDs in a text that should hold one of this kind, and nothing else."""
     if (bare := plain(text)) is not None:
         return [Captured(ClickId(kind, bare))] if bare else []
-    cleaned = _NAMED.sub(r"\1=", _without_strays(_unescaped(text)), count=1)
+    cleaned = _without_strays(_unescaped(text))
+    if (kept := _kept_by_a_script(kind, cleaned)) is not None:
+        return kept
+    if bracketed := _BRACKETED.match(cleaned):
+        cleaned = bracketed[1]
+    cleaned = _NAMED.sub(r"\1=", cleaned, count=1)
     if _means_nothing(cleaned):
         return []
     parts = _BETWEEN.split(cleaned)
     if len(parts) > 1 and all(map(_BARE.match, parts)):
+        if not _SEPARATOR.search(cleaned) and min(map(len, parts)) < _SHORTEST:
+            return [Captured(ClickId(kind, cleaned))]
         return _distinct(filter(None, (_opened(kind, part) for part in parts)))
-    head = re.split("[&?#]", cleaned, maxsplit=1)[0]
+    head = _NEXT_PARAMETER.split(cleaned, maxsplit=1)[0]
     if head != cleaned and _BARE.match(head):
         return _distinct([Captured(ClickId(kind, head)), *captured_in_url(cleaned)])
     if found := captured_in_url(cleaned):
@@ -133,8 +152,11 @@ def captured_in_url(url: str) -> list[Captured]:
 def _in_parameters(url: str, deepest: int) -> Iterator[Captured]:
     for name, value in _parameters(url):
         if name in _KINDS:
+            value, *more = _NEXT_PARAMETER.split(value, maxsplit=1)
             if opened := _opened(_KINDS[name], value):
                 yield opened
+            if more and deepest:  # encoded once too often
+                yield from _in_parameters(more[0], deepest - 1)
         elif name == "ef_id":
             if ":G:" in value and (opened := _opened(ClickIdKind.GCLID, value)):
                 yield opened
@@ -202,11 +224,33 @@ def _means_nothing(text: str) -> bool:
 
 
 def _unescaped(text: str) -> str:
-    """Return the only text of a list in JSON, and a short text without its percent-encoding."""
-    listed = _OF_JSON.match(text)
-    text = listed[1] if listed else text
+    """Return a short text without its percent-encoding."""
     is_short = len(text) <= _LONGEST_ENCODED and "=" not in text
     return unquote_plus(text) if is_short and "%" in text else text
+
+
+def _kept_by_a_script(kind: ClickIdKind, text: str) -> list[Captured] | None:
+    """Return the IDs in what a script keeps as JSON, None for any other text."""
+    if text[:1] not in ("{", "[") or len(text) > _LONGEST_KEPT:
+        return None
+    try:
+        kept = json.loads(text if '"' in text else text.replace("'", '"'))
+    except (ValueError, RecursionError):
+        return None
+    named = [pair for one in (kept if isinstance(kept, list) else [kept]) for pair in _named(one)]
+    texts = [
+        (_KINDS.get(name.lower(), kind), value)
+        for name, value in named
+        if isinstance(value, str) and (name.lower() in _KINDS or name.lower() in _VALUES)
+    ]
+    if not texts and any(value not in (None, "") for _, value in named):
+        return None
+    return _distinct(found for of, value in texts for found in captured_in(of, value))
+
+
+def _named(kept: object) -> list[tuple[str, object]]:
+    """Return what one of the things in JSON names; a text alone is a value."""
+    return [*kept.items()] if isinstance(kept, dict) else [(_VALUES[0], kept)]
 
 
 def _without_strays(text: str) -> str:

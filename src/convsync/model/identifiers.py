@@ -11,7 +11,8 @@ https://developers.google.com/data-manager/api/devguides/concepts/formatting
 
 A phone without a `+` is one of its country's, unless only a `+` before it makes it a valid number,
 or makes it one of that country's: 4915112345678 in Germany is a mobile, not Juist (04915) without
-its zero. A spreadsheet's `'` and `.0` are no part of it, however its digits are grouped.
+its zero. A spreadsheet's `'` and `.0` are no part of it, however its digits are grouped. One in
+which a letter stands for a digit (`O` for 0) is none: it would be somebody else's.
 """
 
 import re
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
+from unicodedata import normalize
 
 import phonenumbers
 from msgspec import Struct
@@ -30,7 +32,16 @@ _NOBODY = frozenset(
     for thing in ("email", "mail", "provided", "given", "available", "reply")
 ) | {"none", "unknown", "undefined", "null", "na", "n/a", "donotreply", "do-not-reply", "dummy"}
 """Mailboxes that stand where no address was known: whoever shares one shares nothing."""
+_NOBODYS_DOMAINS = (".invalid", ".localhost")
+"""Domains that are nobody's; Salesforce puts `.invalid` behind the addresses of its sandboxes."""
 _ONE_DIGIT = re.compile(r"([0-9])\1*\Z")
+_IN_A_ROW = frozenset(
+    {"12345678", "123456789", "1234567890", "0123456789", "01234567890", "987654321", "9876543210"}
+)
+_ENDS_IN_A_ROW = frozenset({"78", "89", "90", "10", "21"})
+_FOR_A_DIGIT = re.compile(r"[0-9][ ./-]?[OoIl](?![A-Za-z])|(?<![A-Za-z])[OoIl][ ./-]?[0-9]{2}")
+_REMARK = re.compile(r"\s*\([^()0-9]*\)\Z")
+_LINK = re.compile(r"(?:https?://)?wa\.me/\+?(?=[0-9])", re.IGNORECASE)
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 _ADDRESS = re.compile(
     r"([^\s\x00-\x1f\x7f\ud800-\udfff@\"(),:;<>\[\\\]]+)"
@@ -124,7 +135,7 @@ def normalised_email(raw: str) -> str | None:
     if not (parts := _ADDRESS.match(address)):
         return None
     local, domain = parts.groups()
-    if local in _NOBODY:
+    if local in _NOBODY or ".." in domain or domain.endswith(_NOBODYS_DOMAINS):
         return None
     if domain not in _GMAIL:
         return address
@@ -141,6 +152,10 @@ def normalised_phone(raw: str, region: str | None) -> str | None:
         return raw
     raw = raw.removeprefix('="').strip(" '\"")
     raw = _AS_A_NUMBER.sub(r"\1", raw) if raw.endswith(".0") else raw
+    if not (raw.isascii() and raw[-1:].isdigit() and raw[:1] in "+0123456789("):
+        raw = _REMARK.sub("", _LINK.sub("+", normalize("NFKC", raw)))
+    if _FOR_A_DIGIT.search(raw):
+        return None
     compact = raw if _E164.match(raw) else raw.translate(_PHONE_PUNCTUATION)
     if _E164.match(compact) and _is_as_dialled_abroad(compact):
         return compact
@@ -158,16 +173,19 @@ def normalised_phone(raw: str, region: str | None) -> str | None:
 
 
 def is_nobodys_number(raw: str) -> bool:
-    """True for one digit over and over, as is typed where no number was known."""
+    """True for one digit over and over, or all in a row, as is typed where no number was known."""
     ends_in_two = raw[-2:-1].isdigit() and raw[-1].isdigit() and raw[-2] != raw[-1]
-    if ends_in_two:  # as most do: that is seen at a fraction of the cost
+    if ends_in_two and raw[-2:] not in _ENDS_IN_A_ROW:  # as most do, seen at a fraction of the cost
         return False
-    return bool(_ONE_DIGIT.match(raw.translate(_PHONE_PUNCTUATION)))
+    digits = raw.translate(_PHONE_PUNCTUATION)
+    return digits in _IN_A_ROW or bool(_ONE_DIGIT.match(digits))
 
 
 def _without_its_plus(digits: str, region: str) -> str | None:
     """Return in E.164 what is valid with a `+` before it, and is the region's then or only then."""
     international = digits.removeprefix("00")
+    if digits.startswith("011") and _valid(digits, region) is None:  # as dialled from the US
+        international = digits.removeprefix("011")
     if international.startswith("0") or len(international) < _SHORTEST_E164:
         return None
     number = _valid(f"+{international}", None)

@@ -1,4 +1,4 @@
-"""What a column would do to conversions: a table of questions to it, each with its fix."""
+"""What a column would do to conversions: a table of questions about it, each with its fix."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -240,6 +240,32 @@ OF_COLUMNS: Final[Sequence[OfColumn]] = (
         means="a milestone of long ago is not sent, and one that lies ahead waits until then",
         fix="correct them, or say which text stands for no date",
         paste='[{source}]\nblank_words = ["…"]   # such as 1970-01-01',
+    ),
+    OfColumn(
+        roles=_TIMES,
+        sign=Sign.SWAPPABLE,
+        found=lambda _, one: one.count(Sign.SWAPPABLE) == one.filled >= _FEW,
+        problem="none of the {filled} dates in {what} {name} is after the 12th of a month",
+        means="their day and month may be read the wrong way round",
+        fix="compare one with the CRM, and correct the order in date_formats",
+        paste='[{source}]\ndate_formats = ["…"]   # "%d/%m/%Y" or "%m/%d/%Y"',
+    ),
+    OfColumn(
+        roles=_TIMES,
+        sign=Sign.SKIPPED_HOUR,
+        found=_any(Sign.SKIPPED_HOUR),
+        problem="{count} of {filled} times in {what} {name} are in an hour that the clocks skip",
+        means="nobody's clock showed them in this time zone: they are of another, most likely UTC",
+        fix="say in which time zone the source writes its times",
+        paste='[{source}]\ntime_zone = "…"   # such as UTC',
+    ),
+    OfColumn(
+        roles=_TIMES,
+        sign=Sign.REPEATED_HOUR,
+        found=_any(Sign.REPEATED_HOUR),
+        problem="{count} of {filled} times in {what} {name} are in an hour that the clocks repeat",
+        means="without a zone they are taken for the first of both, and may be an hour later",
+        fix="have the source write times with their zone, or in UTC",
     ),
     OfColumn(
         roles=_TIMES,

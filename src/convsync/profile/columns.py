@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from statistics import median
 from typing import Any, Final
@@ -20,6 +20,12 @@ from convsync.profile.signs import SIGNS, word_shown
 _MOST_WORDS: Final = 1_000
 _THREE_DECIMALS: Final = re.compile(r"[^0-9.,]*[0-9]{1,3}\.[0-9]{3}[^0-9.,]*\Z")
 """As text alone: what a database hands over as a number has no sign that groups."""
+_NUMBERS_FIRST: Final = re.compile(r"[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2,4}(?![0-9])")
+_MONTHS: Final = 12
+_MONTHS_NEEDED: Final = 4
+_AN_HOUR: Final = timedelta(hours=1)
+_LOCAL: Final = re.compile(r".*[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?\Z", re.DOTALL)
+_HOUR: Final = re.compile(r"([0-9]{1,2}):[0-9]{2}")
 _KEYS: Final = {
     Role.EMAIL: KeyKind.EMAIL,
     Role.PHONE: KeyKind.PHONE,
@@ -31,8 +37,15 @@ _KEYS: Final = {
 class Context:
     """What the cells of one record share: the readers, the deal, and the country of its phones."""
 
-    def __init__(self, cells: CellReader, as_dates: CellReader, holders: Holders) -> None:
+    def __init__(
+        self,
+        cells: CellReader,
+        as_dates: CellReader,
+        holders: Holders,
+        zone: tzinfo | None = None,
+    ) -> None:
         self.cells = cells
+        self.zone = zone
         self.as_dates = as_dates
         self.holders = holders
         self.region: str | None = None
@@ -143,10 +156,20 @@ class _Times(ColumnCounter):
         self._as_date = context.as_dates.moment_in(column.name)
         self._hours: Counter[int] = Counter()
         self._sample: TimeSample | None = None
+        self._months: set[int] = set()
 
     def _count(self, cell: object, text: str, found: Any) -> None:
         if self._sample is None:
             self._sample = TimeSample(text, _moment_shown(found))
+        day = found
+        if isinstance(found, datetime):
+            local = found.astimezone(self._context.zone) if self._context.zone else found
+            day = local.date()
+            if sign := _sign_of_clock_change(local, text):
+                self._note(sign, text)
+        if _NUMBERS_FIRST.match(text) and day.day <= _MONTHS:
+            self._note(Sign.SWAPPABLE, text)
+            self._months.add(day.month)
         if not isinstance(found, datetime):
             return
         if self._may_be_date(cell):
@@ -162,7 +185,21 @@ class _Times(ColumnCounter):
             return True
 
     def _more(self) -> dict[str, Any]:
+        if len(self._months) < _MONTHS_NEEDED:  # they may all be of its first days
+            self._signs.pop(Sign.SWAPPABLE, None)
         return {"hours": dict(self._hours), "sample": self._sample}
+
+
+def _sign_of_clock_change(local: datetime, text: str) -> Sign | None:
+    """Return whether a time without a zone is in an hour that a clock change repeats or skips."""
+    if not _LOCAL.match(text) or local.tzinfo is None:
+        return None
+    if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
+        return Sign.REPEATED_HOUR
+    before = (local.astimezone(UTC) - _AN_HOUR).astimezone(local.tzinfo)
+    if before.utcoffset() == local.utcoffset() or (hour := _HOUR.search(text)) is None:
+        return None
+    return Sign.SKIPPED_HOUR if int(hour[1]) != local.hour else None
 
 
 class _Amounts(ColumnCounter):

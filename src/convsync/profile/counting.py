@@ -39,7 +39,8 @@ def profile_of(source: LookedAt, terms: SharedKeys | None = None, *, most: int =
     cells = CellReader(source.form)
     times = frozenset(column.name for column in source.columns if column.role is Role.TIME)
     holders = Holders(terms)
-    context = Context(cells, CellReader(replace(source.form, date_columns=times)), holders)
+    as_dates = CellReader(replace(source.form, date_columns=times))
+    context = Context(cells, as_dates, holders, source.form.time_zone)
     counters = [counter_of(column, context) for column in source.columns]
     records = _Records(source)
     for look in islice(source.looks, most):

@@ -90,12 +90,13 @@ def require_known(
 
 
 def in_one_currency(
-    connection: Connection, asked: Selection, added: Sequence[Sum], exchange: Exchange
+    connection: Connection, asked: Selection, exchange: Exchange, absurd_above: Decimal | None
 ) -> Sequence[Sum]:
-    """Return sums with what can be converted in the company's currency, at the milestone's day.
+    """Return what conversions are worth, in the company's currency as far as there are rates.
 
-    `added` are the sums of the same selection by currency; without rates they are the answer.
+    Each is converted at the rate of its milestone's day; without rates sums are by currency.
     """
+    added = selection.added_up(connection, asked, absurd_above=absurd_above)
     company = exchange.currency
     if company is None or {one.currency for one in added} <= {company, None}:
         return added
@@ -104,12 +105,14 @@ def in_one_currency(
         for one in added
         if one.currency in (company, None)
     }
-    for value, currency, reached_at in selection.in_other_currencies(connection, asked, company):
+    others = selection.in_other_currencies(connection, asked, company, absurd_above=absurd_above)
+    for value, currency, reached_at in others:
         worth = exchange.worth(value, currency, reached_at)
         count, so_far = total.get(worth.currency, (0, Decimal(0)))
         total[worth.currency] = count + 1, so_far + worth.amount
     in_order = sorted(total.items(), key=lambda pair: pair[0] or "")
-    return [Sum(name, count, value) for name, (count, value) in in_order]
+    left_out: dict[str | None, int] = {company: sum(one.left_out for one in added)}
+    return [Sum(name, count, value, left_out.get(name, 0)) for name, (count, value) in in_order]
 
 
 def _named(what: str, text: str | None, there: Mapping[str, Wanted]) -> Wanted | None:

@@ -1,4 +1,4 @@
-"""The steps of a run, each over one session; in which order they are taken, `pipeline` knows.
+"""The steps of a run, each over one session; only `pipeline` knows their order.
 
 Work is done in chunks, one transaction each, so memory does not grow with the number of deals and a
 run can be stopped between any two of them. A preview takes the same steps on tables laid over the
@@ -26,6 +26,7 @@ from convsync.privacy.forgetting import Forgotten, Whom
 from convsync.reading import chunks
 from convsync.reading.departures import Departures
 from convsync.reading.earnings import Earnings
+from convsync.reading.fading import doubt_lost_milestones
 from convsync.reading.windows import Windows
 from convsync.reconcile import Reconciled, reconcile_chunk
 from convsync.running import renames
@@ -81,7 +82,7 @@ class Work:
             plan=self._reconcile,
             departures=Departures(session, services.limits, self.guard.doubt),
             tolerance=services.run_limits.clock_tolerance,
-            before_keeping=self._doubt_new_deals,
+            before_keeping=self._doubt_deals,
             before_moving=services.require_right_clock,
             advance=self._advance_or_stop,
         )
@@ -170,13 +171,22 @@ class Work:
         with self.session.transaction("look for renamed rules") as connection:
             renames.doubt_new_rules(connection, self.services.rules, self.guard.doubt)
 
-    def _doubt_new_deals(
+    def _doubt_deals(
         self, connection: Connection, source: str, chunk: Sequence[StoredDeal]
     ) -> None:
-        """Doubt deals that are new to a source, and known from one that was removed."""
+        """Doubt deals known from a source that was removed, and milestones that most have lost."""
         new = {source: [stored.deal.deal_id for stored in chunk if stored.is_new]}
         names, doubt = self._source_names, self.guard.doubt
         renames.doubt_new_deals(connection, new, sources=names, doubt=doubt)
+        doubt_lost_milestones(
+            connection,
+            source,
+            chunk,
+            {rule.milestone for rule in self.services.rules},
+            now=self.session.now,
+            share=self.services.limits.vanished_share,
+            doubt=doubt,
+        )
 
     @property
     def _source_names(self) -> list[str]:

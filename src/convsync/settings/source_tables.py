@@ -70,6 +70,7 @@ class _DealSource(Cells):
     deleted_words: Words = ("yes", "true", "1")
     rows_per_deal: Literal["one", "sum", "merge"] = "one"
     complete: bool = False
+    ids_are_exact: bool = False
     reads_beside: Words = ()
 
 

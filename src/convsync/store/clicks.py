@@ -69,6 +69,11 @@ class Stored:
         """Return how many click IDs were read."""
         return self.new + self.earlier + self.known
 
+    @property
+    def told(self) -> dict[str, int]:
+        """Return what the audit log says of it."""
+        return {"new": self.new, "earlier": self.earlier, "known": self.known}
+
 
 def save(connection: Connection, seen: SeenClicks) -> Stored:
     """Add what was seen, byte for byte; what is new among it is news."""

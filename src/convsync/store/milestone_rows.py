@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import structs
-from sqlalchemy import BindParameter, Connection, bindparam, case, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, case, func, select, update
 
 from convsync.model.deal import Deal, Milestone
 from convsync.store import dialect
 from convsync.store.deal_row import MILESTONE_COLUMNS, DealRow
-from convsync.store.schema import milestones
+from convsync.store.schema import deals, milestones
 
 _ROWS: BindParameter[Any] = bindparam("rows", expanding=True)
 
@@ -84,6 +84,26 @@ def withdraw(connection: Connection, rows: Sequence[int], now: datetime) -> None
     connection.execute(
         withdrawn.values(withdrawn_at=now, estimated_at=estimated_at), {"rows": rows}
     )
+
+
+def withdrawn_at(connection: Connection, rows: Sequence[int], at: datetime) -> dict[str, int]:
+    """Return how many of these deals lost each milestone at an instant."""
+    lost = select(milestones.c.name, func.count()).where(
+        milestones.c.deal.in_(_ROWS), milestones.c.withdrawn_at == at
+    )
+    found = connection.execute(lost.group_by(milestones.c.name), {"rows": rows})
+    return {name: count for name, count in found}  # noqa: C416 (a result is no mapping)
+
+
+def count_reached(connection: Connection, source: str, name: str) -> int:
+    """Return how many deals that have not left their source stand at a milestone."""
+    reached = (
+        select(func.count())
+        .select_from(milestones.join(deals, deals.c.id == milestones.c.deal))
+        .where(milestones.c.name == name, milestones.c.withdrawn_at.is_(None))
+        .where(deals.c.source == source, deals.c.gone.is_(None))
+    )
+    return connection.execute(reached).scalar_one()
 
 
 def _reach_again(connection: Connection, rows: Sequence[DealRow]) -> None:

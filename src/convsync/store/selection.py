@@ -91,11 +91,15 @@ class Selected(NamedTuple):
 
 
 class Sum(NamedTuple):
-    """How many conversions are worth how much, in a currency; None where nothing says so."""
+    """How many conversions are worth how much, in a currency; None where nothing says so.
+
+    The amounts of `left_out` of them are absurd, and not in it.
+    """
 
     currency: str | None
     conversions: int
     value: Decimal
+    left_out: int = 0
 
 
 _IS_SENT = or_(
@@ -175,38 +179,49 @@ def _side_of(one: LedgerSum) -> Side:
     return Side.NOT_SENT if one.state in _REFUSED else Side.WAITING
 
 
-def sum_of(found: Iterable[Selected]) -> list[Sum]:
-    """Return how many listed conversions there are and what they are worth, by currency."""
-    by_currency: dict[str | None, tuple[int, Decimal]] = {}
-    for one in found:
-        count, value = by_currency.get(one.currency, (0, Decimal(0)))
-        by_currency[one.currency] = count + 1, value + (one.value or 0)
-    in_order = sorted(by_currency.items(), key=lambda pair: pair[0] or "")
-    return [Sum(currency, count, value) for currency, (count, value) in in_order]
+def added_up(
+    connection: Connection, selection: Selection, *, absurd_above: Decimal | None = None
+) -> list[Sum]:
+    """Return how many conversions are meant and what they are worth, by currency.
 
-
-def added_up(connection: Connection, selection: Selection) -> list[Sum]:
-    """Return how many conversions are meant and what they are worth, by currency."""
-    worth = func.coalesce(func.sum(WORTH), 0)
-    found = select(WORTH_CURRENCY.label("worth_currency"), func.count(), worth)
+    As in the reports, a deal's amount below zero or above `absurd_above` is worth nothing.
+    """
+    worth = func.coalesce(func.sum(_believable(absurd_above)), 0)
+    left_out = func.count(case((and_(_PLANNED.is_(None), _absurd(absurd_above)), 1)))
+    found = select(WORTH_CURRENCY.label("worth_currency"), func.count(), worth, left_out)
     rows = connection.execute(
         _where(found, selection).group_by(WORTH_CURRENCY).order_by(WORTH_CURRENCY)
     )
     return [
-        Sum(currency, count, amount_of(int(total)) or Decimal(0)) for currency, count, total in rows
+        Sum(currency, count, amount_of(int(total)) or Decimal(0), left)
+        for currency, count, total, left in rows
     ]
 
 
 def in_other_currencies(
-    connection: Connection, selection: Selection, currency: str
+    connection: Connection,
+    selection: Selection,
+    currency: str,
+    *,
+    absurd_above: Decimal | None = None,
 ) -> Iterator[tuple[Decimal, str, datetime]]:
     """Yield what conversions are worth in any currency but this one, and when it was reached."""
+    believable = _believable(absurd_above)
     found = _where(
-        select(WORTH.label("worth"), WORTH_CURRENCY.label("worth_currency"), ledger.c.milestone_at),
+        select(believable, WORTH_CURRENCY.label("worth_currency"), ledger.c.milestone_at),
         selection,
     ).where(WORTH_CURRENCY.is_not(None), WORTH_CURRENCY.is_distinct_from(currency))
     for worth, other, reached_at in connection.execute(found):
         yield amount_of(worth) or Decimal(0), other, reached_at
+
+
+def _absurd(above: Decimal | None) -> ColumnElement[bool]:
+    is_negative = _OF_DEAL < 0
+    return is_negative if above is None else or_(is_negative, int(above.scaleb(6)) < _OF_DEAL)
+
+
+def _believable(above: Decimal | None) -> ColumnElement[int]:
+    return func.coalesce(_PLANNED, case((~_absurd(above), _OF_DEAL)))
 
 
 def _where(found: Select[Any], selection: Selection) -> Select[Any]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from time import monotonic, sleep
 
 from convsync.clock import frozen_clock, system_clock
+from convsync.opening import absurd_above as absurd_above
 from convsync.opening import company_zone as company_zone
 from convsync.opening import database_of as database_of
 from convsync.opening import head_file_of as head_file_of
@@ -29,7 +30,6 @@ from convsync.wiring.rates import exchange_of as exchange_of
 from convsync.wiring.rates import rates_of as rates_of
 from convsync.wiring.revenue import money_of as money_of
 from convsync.wiring.revenue import revenue_sources_of as revenue_sources_of
-from convsync.wiring.rules import absurd_above as absurd_above
 from convsync.wiring.rules import agreements_of as agreements_of
 from convsync.wiring.rules import funnel_of as funnel_of
 from convsync.wiring.rules import rules_of as rules_of

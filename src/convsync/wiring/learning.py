@@ -2,11 +2,11 @@
 
 from convsync.errors import OperatorError
 from convsync.model.deal import LOST, WON
-from convsync.opening import company_zone
+from convsync.opening import absurd_above, company_zone
 from convsync.settings import Settings
 from convsync.values.history import LearningTerms
 from convsync.values.leads import Terms
-from convsync.wiring.rules import absurd_above, funnel_of
+from convsync.wiring.rules import funnel_of
 
 
 def learning_terms_of(settings: Settings) -> LearningTerms:

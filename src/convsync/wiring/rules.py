@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from decimal import Decimal
 
 from convsync.model.deal import KNOWN_MILESTONES, LOST, WON
 from convsync.model.money import Money
@@ -52,15 +51,6 @@ def funnel_of(settings: Settings) -> Sequence[str]:
     known = [name for name in KNOWN_MILESTONES if name in named and name not in {WON, LOST}]
     own = [name for name in named if name not in KNOWN_MILESTONES]
     return [*known, *own, *(name for name in (WON, LOST) if name in named)]
-
-
-def absurd_above(settings: Settings) -> Decimal | None:
-    """Return above which amount every rule that sends amounts would call one absurd."""
-    limits = [
-        rule.amounts.absurd_above for rule in settings.rules.values() if rule.value.kind == "amount"
-    ]
-    known = [limit for limit in limits if limit is not None]
-    return max(known) if known and len(known) == len(limits) else None
 
 
 def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:

@@ -69,6 +69,7 @@ def deal_source(
                 form=form_of(source),
                 rows_per_deal=RowsPerDeal(source.rows_per_deal),
                 is_complete=source.complete,
+                ids_are_exact=source.ids_are_exact,
             )
         case source_tables.SqlDealsTable():
             return SqlDeals(
@@ -80,6 +81,7 @@ def deal_source(
                 cells=cells,
                 rows_per_deal=RowsPerDeal(source.rows_per_deal),
                 is_complete=source.complete,
+                ids_are_exact=source.ids_are_exact,
                 lag=timedelta(minutes=source.lag_minutes),
                 overlap=timedelta(minutes=source.overlap_minutes),
             )
