@@ -111,5 +111,5 @@ def condition_of(name: str, value: str) -> str:
     if value and not name:
         raise OperatorError(f"{value} is the value of what? Choose it under *Only where*.")
     if name and not value:
-        raise OperatorError(f"What is {name} to be? Write it under *is*.")
+        raise OperatorError(f"What should {name} be? Write it under *is*.")
     return f"{name}={value}" if name else ""
