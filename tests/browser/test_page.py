@@ -70,7 +70,7 @@ def test_a_refused_conversion_is_found_read_sent_again_and_confirmed(
     browser: Chrome, page: Visitor, office: Office
 ) -> None:
     signs_in(browser, "otto")
-    assert "amber" in read(browser), "a twentieth of what was sent was refused"
+    assert "Amber" in read(browser), "a twentieth of what was sent was refused"
     follows(browser, "Errors")
     assert INVALID in read(browser)
     follows(browser, "D-1")

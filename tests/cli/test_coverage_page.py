@@ -11,7 +11,7 @@ import pytest
 from tests.cli.office import Office
 
 SPRING = ("--from", "2025-12-01", "--to", "2026-03-03")
-VOID = {"meta"}
+VOID = {"meta", "wbr"}
 
 
 class Outline(HTMLParser):

@@ -22,7 +22,10 @@ FUNNEL: Words = (
     ("deals", "Those that came to a step: they reached its milestone or one that follows it."),
     ("of before, of leads", "Their share of those that came to the step before, and of all leads."),
     ("half within, nine in ten", _HALF),
-    ("stand here, lost here", "Deals whose last step it is: add --fate open, or --fate lost."),
+    (
+        "stand here, lost here",
+        "Deals whose last step it is: they are open still, or were lost there.",
+    ),
     ("worth", "What the CRM says that they are worth."),
     ("sent", "What platforms were sent for reaching the step, over all rules that count it."),
 )

@@ -45,17 +45,24 @@ _SHARE = "Leads that came to {}, in percent"
 
 
 def agreed(standings: "Sequence[Standing]") -> Section:
-    """Return what marketing and sales agreed on, word for word."""
-    definitions = []
+    """Return what marketing and sales agreed on, word for word, and which deals breach it."""
+    columns = ("milestone", "what it means", "owned by", "next within", "stayed longer")
+    rows = []
     for standing in standings:
-        one = standing.agreement
-        owner = f", owned by {one.owner}" if one.owner else ""
-        definitions.append((f"{one.milestone}{owner}", one.definition or "not defined"))
-        if one.next_within is not None:
-            late = f"{standing.breaches:,} deals stayed there for longer"
-            within = f"The next step follows within {days_of(one.next_within):g} days; {late}."
-            definitions.append((f"{one.milestone}: time limit", within))
-    return Section(heading="What the words mean", definitions=definitions)
+        one, within = standing.agreement, standing.agreement.next_within
+        limit = "" if within is None else f"{days_of(within):g} days"
+        late = "" if standing.breaches is None else f"{standing.breaches:,}"
+        rows.append([one.milestone, one.definition or "not defined", one.owner, limit, late])
+    return Section(
+        heading="What the words mean",
+        columns=columns,
+        rows=rows,
+        numbers=frozenset({"next within", "stayed longer"}),
+        behind=[
+            {"stayed longer": DealsBehind(came_to=one.agreement.milestone, late=True)}
+            for one in standings
+        ],
+    )
 
 
 def rates(exchange: "Exchange") -> Iterator[Section]:
@@ -267,7 +274,7 @@ def shortfalls(found: "Sequence[Shortfall]", days: Days, where: Conditions = ())
         behind=[_behind_shortfall(one, days, where) for one in found],
         chart=Chart(title=f"What it costs, about{unit}", bars=costs),
         notes=[] if found else [chance],
-        definitions=figure_words.SHORTFALLS,
+        definitions=figure_words.SHORTFALLS if found else (),
     )
 
 

@@ -109,7 +109,7 @@ class _Pages:
         return self._page(
             path="/campaigns",
             title="Campaigns",
-            fields=(Field(name="by", label="by", choices=[*GROUPINGS], usual="campaign"),),
+            fields=(Field(name="by", label="Group by", choices=[*GROUPINGS], usual="campaign"),),
             most=report_campaigns.DAYS,
             words="Costs, and leads, from {} to {}, and what the leads became by now",
             sections_of=sections,
@@ -128,7 +128,7 @@ class _Pages:
                 *coverage_page.of_fields(answers.fields()),
             ]
 
-        rules = Field(name="rule", label="rule", choices=[*self.settings.rules])
+        rules = Field(name="rule", label="Rule", choices=[*self.settings.rules])
         return self._page(
             path="/coverage",
             title="Coverage",
@@ -168,7 +168,7 @@ class _Pages:
 
         *_, last = deals_behind.steps_of(self.settings)
         usual = str(report_trend.AGAINST)
-        against = Field(name="against", label="weeks before", kind="number", usual=usual)
+        against = Field(name="against", label="Weeks to compare with", kind="number", usual=usual)
         return self._page(
             path="/trend",
             title="Trend",
@@ -241,7 +241,7 @@ class _Pages:
 
 
 def _by(choices: Sequence[str]) -> Field:
-    return Field(name="by", label="by", choices=choices)
+    return Field(name="by", label="Group by", choices=choices, none="(not grouped)")
 
 
 def _number(what: str, text: str, *, most: int) -> int:

@@ -1,7 +1,7 @@
 """Learned values and audiences as pages that `serve` shows, in the lines of their commands."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from convsync import wiring
@@ -69,7 +69,9 @@ def audiences_page(settings: Settings) -> Figures:
             }
         if not rows:
             return audiences.NO_AUDIENCE, []
-        shown = [_lists(rows, settings), *(_requests(*one) for one in requests.items())]
+        zone = wiring.company_zone(settings)
+        of_each = (_requests(name, made, zone) for name, made in requests.items())
+        shown = [_lists(rows, settings), *of_each]
         return "Who met each condition at the last look, and what the platform's lists hold", shown
 
     return Figures(
@@ -152,11 +154,12 @@ def _lists(rows: Sequence[Mapping[str, Any]], settings: Settings) -> Section:
 _LARGE = frozenset(name.replace(" ", "_") for name in _COUNTS)
 
 
-def _requests(name: str, rows: Sequence[Mapping[str, Any]]) -> Section:
+def _requests(name: str, rows: Sequence[Mapping[str, Any]], zone: tzinfo) -> Section:
+    local = [{**row, "at": f"{row['at'].astimezone(zone):%Y-%m-%d %H:%M}"} for row in rows]
     return Section(
         heading=f"The last requests of {name}",
         columns=[one.replace("_", " ") for one in audiences.REQUESTS],
-        rows=[[text_of(row[one]) for one in audiences.REQUESTS] for row in rows],
+        rows=[[text_of(row[one]) for one in audiences.REQUESTS] for row in local],
         numbers=frozenset({"request", "members", "identifiers"}),
         notes=[] if rows else ["None has changed its list yet."],
     )

@@ -28,7 +28,9 @@ padding-top:1rem}h3{font-size:1rem}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
 th,td{border-bottom:1px solid var(--line);padding:.3rem .6rem;text-align:left;vertical-align:top}
-td.number,th.number{text-align:right;white-space:nowrap}
+td.number,th.number{text-align:right;white-space:nowrap}td.whole{white-space:nowrap}
+td.text{min-width:8rem}
+td.number wbr{white-space:normal}
 figure{margin:1rem 0;background:#fff;border:1px solid var(--line)}
 figcaption{color:#222;padding:.5rem .75rem 0}
 td a{color:inherit;text-decoration-color:var(--line);text-underline-offset:.2em}
@@ -36,6 +38,8 @@ td a:hover{text-decoration-color:currentcolor}.lists{font-size:.8rem}
 li:target{background:var(--soft)}
 dl{font-size:.85rem}table{font-size:.9rem}code{overflow-wrap:anywhere}
 dt{font-weight:600}dd{margin:0 0 .6rem}
+@media (min-width:48rem){dd{margin:0}
+dl{display:grid;grid-template-columns:minmax(8rem,14rem) 1fr;gap:.3rem 1rem}}
 svg{display:block;height:auto;max-width:100%;width:100%}
 @media print{body{max-width:none;padding:0;font-size:11pt}
 figure,tr{break-inside:avoid}h2,h3{break-after:avoid}td a{text-decoration:none}
@@ -51,6 +55,9 @@ _MOST_CHARTS: Final = 128
 _LONGEST_LABEL: Final = 30
 _COLOUR: Final = "#3566a8"
 _FONT: Final = "sans-serif"
+_LONGEST_WHOLE: Final = 14
+BETWEEN_AMOUNTS: Final = " + <wbr>"
+"""Where a sum over several currencies may go on in the next line."""
 _NOTHING: Final = re.compile(r"0([.,]0+)?%?( \(.*\)| [A-Z]{3})?")
 """A figure behind which there is no deal: 0, 0%, 0.00 EUR, 0 (0% to 12%)."""
 
@@ -180,7 +187,7 @@ def _section(section: Section, links: Links) -> Iterator[str]:
     yield f"<h{section.level}>{escape(section.heading)}</h{section.level}>"
     for note in section.notes:
         yield f"<p>{escape(note)}</p>"
-    if section.chart is not None and section.chart.bars:
+    if section.chart is not None and any(value for _, value in section.chart.bars):
         caption = f"<figcaption>{escape(section.chart.title)}</figcaption>"
         yield f"<figure>{caption}{svg(section.chart)}</figure>"
     if section.rows:
@@ -202,7 +209,8 @@ def _table(section: Section, links: Links) -> Iterator[str]:
         cells = zip(section.columns, row, kinds, strict=True)
         led = behind or {}
         shown = "".join(
-            f"<td{kind}>{_cell(text, led.get(name), links)}</td>" for name, text, kind in cells
+            f"<td{kind or _whole(text)}>{_cell(text, led.get(name), links)}</td>"
+            for name, text, kind in cells
         )
         yield f"<tr>{shown}</tr>"
     yield "</tbody></table></div>"
@@ -210,9 +218,15 @@ def _table(section: Section, links: Links) -> Iterator[str]:
 
 def _cell(text: str, behind: Behind | None, links: Links) -> str:
     """Return what a cell shows, as a link where something stands behind it."""
+    shown = escape(text).replace(" + ", BETWEEN_AMOUNTS).replace(", ", ", <wbr>")
     if behind is None or not text or _NOTHING.fullmatch(text):
-        return escape(text)
-    return f'<a href="{escape(links.href(behind))}">{escape(text)}</a>'
+        return shown
+    return f'<a href="{escape(links.href(behind))}">{shown}</a>'
+
+
+def _whole(text: str) -> str:
+    """Return what keeps a short text, such as a week, on one line, and a longer one readable."""
+    return ' class="whole"' if len(text) <= _LONGEST_WHOLE else ' class="text"'
 
 
 def svg(chart: Chart) -> str:

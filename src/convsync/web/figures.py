@@ -37,7 +37,8 @@ Asked = Mapping[str, str]
 class Field:
     """A filter: one of some choices, or what `kind` says that HTML's input is to take.
 
-    `usual` is what is meant where nothing is asked.
+    `usual` is what is meant where nothing is asked, `none` what that is called among the choices
+    where there is nothing usual.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Field:
     kind: str = "text"
     choices: Sequence[str] = ()
     usual: str = ""
+    none: str = "any"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,13 +18,15 @@ from convsync.web.visits import Visit
 WHERE: Final = "where"
 _LOOPS: Final = {loop.name.lower(): loop.value for loop in Loop}
 MORE: Final[Mapping[str, Callable[[str], str]]] = {
-    "timed": lambda _: "Whose time from the step before is known",
-    "decided_after": lambda days: f"That went on, were lost, or stood there for over {days} days",
-    "sent_for": lambda milestone: f"Of which platforms were sent the {milestone}",
-    "with_click": lambda _: "That began with an ad's click",
-    "went_round": lambda way: f"That {_LOOPS.get(way, way)}",
-    "customers": lambda whose: f"Of {whose} customers",
-    "late": lambda _: "That stand there for longer than agreed",
+    "timed": lambda _: "Only those whose time from the step before is known",
+    "decided_after": lambda days: (
+        f"Only those that went on, were lost, or stood there for over {days} days"
+    ),
+    "sent_for": lambda milestone: f"Only those of which platforms were sent the {milestone}",
+    "with_click": lambda _: "Only those that began with a click on an ad",
+    "went_round": lambda way: f"Only those that {_LOOPS.get(way, way)}",
+    "customers": lambda whose: f"Only those of {whose} customers",
+    "late": lambda _: "Only those that have stood there for longer than agreed",
     "came_in": lambda months: (
         "With all that came in for them so far"
         if months == ALL_SO_FAR
@@ -85,7 +87,7 @@ class Asking:
 def segment_fields(names: Sequence[str]) -> Sequence[Field]:
     """Return the two fields of a condition."""
     return (
-        Field(name="segment", label="only where", choices=names),
+        Field(name="segment", label="Only where", choices=names, none="(all deals)"),
         Field(name="value", label="is"),
     )
 
@@ -107,7 +109,7 @@ def asking(visit: Visit, path: str, fields: Sequence[Field], more: Sequence[str]
 def condition_of(name: str, value: str) -> str:
     """Return what two fields mean together, nothing where both are empty."""
     if value and not name:
-        raise OperatorError(f"{value} is the value of what? Choose it under *only where*.")
+        raise OperatorError(f"{value} is the value of what? Choose it under *Only where*.")
     if name and not value:
         raise OperatorError(f"What is {name} to be? Write it under *is*.")
     return f"{name}={value}" if name else ""

@@ -1,6 +1,6 @@
 """The first page, *Last night*, and a run in full."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -10,11 +10,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from convsync.model.ledger import Side
+from convsync.model.outcome import Reason
 from convsync.proof.verification import RecentChain
 from convsync.report import nobody, past_runs
 from convsync.report.formats import Formats
+from convsync.report.leads_to import ConversionsBehind
 from convsync.report.page import Chart, svg
 from convsync.report.past_runs import PastRun, in_full, in_words
+from convsync.report.selecting import REASONS, STATES
 from convsync.report.sentences import no_run
 from convsync.report.status import BlockedRows
 from convsync.store import clicks
@@ -29,6 +32,12 @@ from convsync.web.rendering import Templates
 from convsync.web.visits import RefusedError, Visit
 
 _NIGHTS: Final = 30
+_WITHOUT_LIST: Final = frozenset(
+    {
+        *("taken_back", "cannot_be_corrected", "next_run"),
+        *(Reason.OUTSIDE_RULE.value, Reason.MILESTONE_WITHDRAWN.value),
+    }
+)
 _LOOKED_AT: Final = 200
 """How many runs of any kind are looked at for that many nights."""
 LIGHTS: Final = {Level.OK: "green", Level.WARNING: "amber", Level.CRITICAL: "red"}
@@ -36,11 +45,14 @@ LIGHTS: Final = {Level.OK: "green", Level.WARNING: "amber", Level.CRITICAL: "red
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSide:
-    """One side of the account: its total, and what it is made of, the largest first."""
+    """One side of the account: its total, and what it is made of, the largest first.
+
+    Each part has the address of its conversions, None where no filter lists just these.
+    """
 
     side: Side
     total: int
-    parts: Sequence[tuple[str, int]]
+    parts: Sequence[tuple[str, int, str | None]]
 
 
 class Nights:
@@ -130,17 +142,30 @@ def stages_of(so_far: Progress) -> list[Stage]:
 
 def sides_of(sums: Sums) -> list[AccountSide]:
     """Return the account, side by side."""
-    return [
-        AccountSide(
-            side=side,
-            total=sums.total(side),
-            parts=sorted(
-                ((detail, rows) for (of, detail), rows in sums.by_state.items() if of is side),
-                key=lambda part: (-part[1], part[0]),
-            ),
-        )
-        for side in Side
-    ]
+    sides = []
+    for side in Side:
+        parts = {detail: rows for (of, detail), rows in sums.by_state.items() if of is side}
+        in_order = sorted(parts.items(), key=lambda part: (-part[1], part[0]))
+        listed = [(detail, rows, _address(side, detail, parts)) for detail, rows in in_order]
+        sides.append(AccountSide(side=side, total=sums.total(side), parts=listed))
+    return sides
+
+
+def _address(side: Side, detail: str, there: Collection[str]) -> str | None:
+    """Return where a part of the account is listed, None where its filter would list others, too.
+
+    What no rule looked at has no conversion, and what was taken back is confirmed like the rest.
+    """
+    word, _, code = detail.partition(":")
+    if detail in _WITHOUT_LIST or (side is Side.SENT and not _WITHOUT_LIST.isdisjoint(there)):
+        return None
+    if code:
+        return ConversionsBehind(state=word, code=code).address()
+    if side is not Side.SENT and word in REASONS:
+        return ConversionsBehind(state=side.value, reason=word).address()
+    if side is Side.NOT_SENT and word not in STATES:
+        return ConversionsBehind(state=side.value, code=word).address()
+    return ConversionsBehind(state=word).address()
 
 
 def _uploads(nights: Sequence[PastRun], formats: Formats) -> Chart:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from convsync import __version__
@@ -21,6 +21,7 @@ from convsync.model.money import amounts_in_words
 from convsync.plain_text import plain, several
 from convsync.report import sentences
 from convsync.report.formats import Formats
+from convsync.report.page import BETWEEN_AMOUNTS
 from convsync.web.locales import formats_for
 
 
@@ -42,9 +43,9 @@ class Templates:
             "at": pass_context(partial(_at, zone=zone)),
             "day": pass_context(partial(_day, zone=zone)),
             "count": _localised(count),
-            "money": _localised(money),
+            "money": _in_parts(money),
             "amount": _localised(amount),
-            "sums": _localised(amounts_in_words),
+            "sums": _in_parts(amounts_in_words),
             "tenths": _localised(tenths),
             "prose": _in_prose,
             "took": took,
@@ -81,6 +82,17 @@ def _localised(written: Callable[..., str]) -> Callable[..., str]:
     def write(context: Context, *values: Any) -> str:
         formats: Formats = context["formats"]
         return formats.localised(written(*values))
+
+    return write
+
+
+def _in_parts(written: Callable[..., str]) -> Callable[..., Markup]:
+    """Return the same for sums over several currencies, which may go on in the next line."""
+    localised = _localised(written)
+
+    @pass_context
+    def write(context: Context, *values: Any) -> Markup:
+        return Markup(str(escape(localised(context, *values))).replace(" + ", BETWEEN_AMOUNTS))  # noqa: S704
 
     return write
 
