@@ -1,4 +1,4 @@
-"""`python -m convsync`: the command line, where its script is not on the path."""
+"""`python -m convsync`: the command line, if its script is not on the path."""
 
 from convsync.cli import main
 

@@ -1,4 +1,4 @@
-"""The body of an answer, read within bounds and parsed so that one odd value stays one odd value.
+"""The body of an answer, read within limits, and parsed so that one odd value affects no other.
 
 A body ends at so many bytes, counted after decompression, and so many seconds, however slowly it
 drips. A number that no calculation could bear (an exponent of a million, ten thousand digits) is

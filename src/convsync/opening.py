@@ -1,4 +1,4 @@
-"""Settings → the ledger's database, and the company's calendar: all that a question needs.
+"""Settings → the ledger's database and the company's calendar: all that a question needs.
 
 What a night works with is wired in `wiring`. A command that only looks something up does without,
 because importing all that takes longer than its answer.

@@ -1,4 +1,4 @@
-"""Reserve, upload, settle, confirm: safe to be stopped anywhere.
+"""Reserve, upload, settle, confirm: can be stopped anywhere.
 
 A reservation is committed before its request leaves. A run that dies in between leaves a batch in
 the state of being sent; the next run sends it again word for word, under the same order IDs, which

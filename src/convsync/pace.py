@@ -1,4 +1,4 @@
-"""How fast an API may be asked: so many requests at once, and so many in a time.
+"""How fast an API may be called: how many requests at once, and how many in a period.
 
 A vendor's limits are data: they stand in its adapter's file. They are kept before they are reached,
 because most vendors count what they refuse, too. Where others use up the same limits, a refusal

@@ -1,4 +1,4 @@
-"""Work in threads for whoever waits for answers: results in order, and nobody left at work.
+"""Work in threads for callers that wait for answers: results in order, no thread left running.
 
 Two shapes are enough for every reader of a CRM. `together` makes calls that do not need one
 another's answers. `ahead` reads a little before it is wanted, so that the store works while the CRM

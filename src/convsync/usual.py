@@ -1,4 +1,4 @@
-"""The usual case, without a detour: a new deal whose clicks all count, and nothing against it.
+"""A shortcut for the usual case: a new deal whose clicks all count, and nothing against it.
 
 A first night, a backfill and a new source consist of little else, and to weigh all that may be said
 of a deal known for years costs several times what such a one needs. What is usual is decided here

@@ -1,4 +1,4 @@
-"""What may be repeated of another system's words: codes and names, and never its sentences.
+"""What may be repeated from another system's answer: codes and names, never its sentences.
 
 An error's text is written by people and programs elsewhere. It may quote a record, a person or a
 token, or hold characters that a terminal obeys. So a message names the vendor's code, a field or a

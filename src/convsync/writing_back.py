@@ -1,4 +1,4 @@
-"""Writes what is known of deals back into fields of their CRM, where the config names fields.
+"""Writes what convsync knows about deals into fields of their CRM, where the config names them.
 
     what was never answered is read back → what the CRM lacks → what the fields hold now → write
 

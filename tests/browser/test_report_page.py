@@ -10,7 +10,7 @@ PHONE, DESK = (360, 740), (1280, 900)
 COLUMNS = ("group", "conversions", "covered", "share", "worth of the rest", "mostly lost to")
 
 
-def test_it_fits_a_phone_and_a_desk_and_breaks_no_policy(
+def test_the_report_page_fits_a_phone_and_a_desktop_and_breaks_no_policy(
     browser: webdriver.Chrome, tmp_path: Path
 ) -> None:
     groups = [f"a region with a rather long name, number {number}" for number in range(40)]

@@ -24,7 +24,7 @@ def acknowledges(office: Office, *options: str, at: str = NIGHT) -> str:
     return done.out
 
 
-def test_who_acknowledges_an_alert_stands_beside_it_and_in_the_audit_log(office: Office) -> None:
+def test_the_person_who_acknowledges_an_alert_is_shown_and_logged(office: Office) -> None:
     office.deal("D-1", amount="a lot")
     office.night()
     assert states(office)[UNREADABLE]["acknowledged_by"] is None
@@ -36,7 +36,7 @@ def test_who_acknowledges_an_alert_stands_beside_it_and_in_the_audit_log(office:
     assert office.types("audit", "verify").code == 0
 
 
-def test_what_was_never_told_is_not_told_once_it_is_acknowledged(
+def test_an_acknowledged_alert_that_was_never_sent_is_not_sent(
     watched: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched.configure("\n[retry]", '\n[alerts]\nquiet_hours = "01:00-07:00"\n\n[retry]')
@@ -80,7 +80,7 @@ def test_an_acknowledgement_can_be_taken_back_and_the_state_is_told_again(watche
 
 @pytest.mark.long
 @pytest.mark.parametrize("is_told", [True, False])
-def test_what_ends_and_comes_back_is_acknowledged_by_nobody(
+def test_an_alert_that_ends_and_comes_back_is_no_longer_acknowledged(
     office: Office, is_told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if is_told:

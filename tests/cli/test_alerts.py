@@ -143,7 +143,7 @@ def test_a_ledger_that_cannot_be_opened_is_told(watched: Office) -> None:
     assert pings(watched) == ["/start", "/fail"]
 
 
-def test_a_config_that_cannot_be_read_is_told_by_what_is_set_outside_of_it(watched: Office) -> None:
+def test_an_unreadable_config_is_reported_through_urls_set_outside_it(watched: Office) -> None:
     watched.configure("country =", "contry =")
     assert watched.night(NIGHT).code == 2
     (told,) = heard(watched)
@@ -247,7 +247,7 @@ def test_quiet_hours_put_an_alert_off_to_the_first_look_after_them(watched: Offi
 
 
 @pytest.mark.long
-def test_what_cannot_be_delivered_fails_no_night_is_said_and_told_the_next_time(
+def test_an_undeliverable_alert_fails_no_night_and_is_sent_the_next_time(
     watched: Office,
 ) -> None:
     watched.deal("D-2", amount="a lot")

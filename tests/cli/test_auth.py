@@ -391,7 +391,7 @@ def test_every_vendor_one_can_sign_in_to_has_its_command() -> None:
     assert set(VENDORS) == set(entrances.vendors())
 
 
-def test_where_no_folder_is_set_one_beside_the_config_is_made_and_named(
+def test_without_a_secrets_folder_one_beside_the_config_is_created_and_named(
     sandbox: Sandbox, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.environ", {})

@@ -321,7 +321,9 @@ def test_an_alert_is_shown_under_its_code(uploading: Office) -> None:
     assert won["status"] == "NEEDS_ATTENTION"
 
 
-def test_that_the_data_manager_is_missing_there_is_no_difference(reading: Office) -> None:
+def test_data_manager_uploads_missing_from_google_s_diagnostics_are_no_difference(
+    reading: Office,
+) -> None:
     reading.deal()
     reading.night()
     found = seen(reading)

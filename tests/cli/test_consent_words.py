@@ -52,7 +52,7 @@ def test_check_shows_a_time_of_a_column_of_dates_as_the_day_it_is_read_for(offic
 
 @pytest.mark.long
 @pytest.mark.parametrize("is_complete", [True, False])
-def test_such_deals_wait_and_are_sent_once_the_word_is_mapped(
+def test_deals_with_an_unmapped_consent_word_wait_and_are_sent_once_it_is_mapped(
     unclear: Office, *, is_complete: bool
 ) -> None:
     if not is_complete:

@@ -87,7 +87,9 @@ def test_from_goes_further_back(advertiser: Office) -> None:
 
 
 @pytest.mark.long
-def test_what_breaks_off_keeps_the_months_before_and_continues(advertiser: Office) -> None:
+def test_an_interrupted_cost_fetch_keeps_the_months_before_and_continues(
+    advertiser: Office,
+) -> None:
     advertiser.sandbox.platform.faults.add(PlannedFault(on="search", kind="internal", request=20))
     said = advertiser.types("costs", "fetch", "--as-of", NIGHT)
     assert said.code == 1

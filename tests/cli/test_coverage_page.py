@@ -56,7 +56,7 @@ def page(office: Office) -> str:
     return file.read_text(encoding="utf-8")
 
 
-def test_it_is_whole_and_every_chart_has_its_table(page: str) -> None:
+def test_the_coverage_page_is_complete_and_every_chart_has_its_table(page: str) -> None:
     outline = Outline(page)
     assert outline.open == []
     assert outline.count("svg") == outline.count("figure") == outline.count("table") >= 6
@@ -65,7 +65,7 @@ def test_it_is_whole_and_every_chart_has_its_table(page: str) -> None:
     assert "Fields of these deals" in outline.texts
 
 
-def test_it_loads_and_runs_nothing(page: str) -> None:
+def test_the_coverage_page_loads_and_runs_nothing(page: str) -> None:
     outline = Outline(page)
     assert not {name for name, _ in outline.elements} & {"script", "link", "img", "iframe"}
     named = {name for _, attributes in outline.elements for name in attributes}
@@ -77,7 +77,7 @@ def test_it_loads_and_runs_nothing(page: str) -> None:
     assert "@import" not in page
 
 
-def test_its_policy_allows_its_own_style_sheet_alone(page: str) -> None:
+def test_the_coverage_page_s_policy_allows_only_its_own_style_sheet(page: str) -> None:
     (style,) = re.findall("<style>(.*?)</style>", page, re.DOTALL)
     digest = b64encode(sha256(style.encode()).digest()).decode()
     policy = next(
@@ -88,7 +88,7 @@ def test_its_policy_allows_its_own_style_sheet_alone(page: str) -> None:
     assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'"
 
 
-def test_what_stands_in_the_crm_is_text_there(page: str) -> None:
+def test_markup_from_the_crm_is_plain_text_on_the_coverage_page(page: str) -> None:
     assert "<b>" not in page
     assert "<b>north & co</b>" in Outline(page).texts
 

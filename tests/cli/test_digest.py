@@ -72,7 +72,7 @@ def test_a_week_is_sent_once_however_often_it_is_asked_for(week: Office) -> None
     assert sends(week, at="2026-03-16T00:30+01:00") == "The digest of 2026-W11: sent."
 
 
-def test_it_waits_for_its_day_and_hour_by_the_companys_clocks(week: Office) -> None:
+def test_the_digest_waits_for_its_day_and_hour_in_the_company_s_time_zone(week: Office) -> None:
     week.configure("\n[retry]", '\n[digest]\nday = "tuesday"\nat = "07:30"\n\n[retry]')
     early = sends(week, at="2026-03-10T06:29+00:00")
     assert early == "The digest of 2026-W10 is due at 2026-03-10 07:30."
@@ -80,7 +80,7 @@ def test_it_waits_for_its_day_and_hour_by_the_companys_clocks(week: Office) -> N
     assert sends(week, at="2026-03-10T06:30+00:00") == "The digest of 2026-W10: sent."
 
 
-def test_one_that_reached_nobody_is_sent_by_the_next_try(
+def test_an_undelivered_digest_is_sent_by_the_next_attempt(
     week: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONVSYNC_ALERTS__URLS", "json://127.0.0.1:1/nobody")

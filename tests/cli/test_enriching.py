@@ -111,7 +111,7 @@ def test_all_ninety_days_are_asked_for_again_if_wanted(known: Office) -> None:
     assert campaigns(known, "D-1") == ["Renamed"]
 
 
-def test_what_breaks_off_keeps_the_days_before(known: Office) -> None:
+def test_an_interrupted_enrichment_keeps_the_days_before(known: Office) -> None:
     broken = PlannedFault(on="search", kind="internal", request=5)
     known.sandbox.platform.faults.add(broken)
     said = known.types("clicks", "enrich", "--as-of", NIGHT)

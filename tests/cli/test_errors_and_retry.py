@@ -89,7 +89,7 @@ def test_all_with_a_code_are_retried_before_their_time_or_though_refused(refused
     assert {row["deal"] for row in rows} == {"D-1", "D-2", "D-3"}
 
 
-def test_what_one_run_sent_is_retried(refused: Office) -> None:
+def test_retry_resends_what_one_run_sent(refused: Office) -> None:
     refused.deal("D-5", mql_date="")
     refused.sandbox.platform.set_actions([Action(account=ACCOUNT, id="111")])
     refused.night(THIRD_NIGHT)
@@ -100,7 +100,7 @@ def test_what_one_run_sent_is_retried(refused: Office) -> None:
     assert after["D-1"] == "rejected", "another run's"
 
 
-def test_what_may_no_longer_go_out_is_not_retried(refused: Office) -> None:
+def test_a_conversion_that_may_no_longer_go_out_is_not_retried(refused: Office) -> None:
     refused.deal("D-1", mql_date="", marketing_consent="no", last_modified="2026-03-04 18:00:00")
     refused.night(THIRD_NIGHT)
     said = refused.types("retry", "--deal", "D-1", "--as-of", THIRD_NIGHT)

@@ -63,7 +63,7 @@ def test_a_hashed_person_is_named_by_kind_and_never_by_hash(office: Office) -> N
     assert not any(len(word) == 64 for word in said.out.replace('"', " ").split())
 
 
-def test_a_hashed_person_who_was_erased_since_is_still_what_was_sent(office: Office) -> None:
+def test_an_entry_still_shows_that_it_was_sent_for_a_person_erased_since(office: Office) -> None:
     office.deal(mql_date="", gclid="", e_mail="erika@example.com")
     office.night()
     assert "with hashed e-mail to" in office.types("explain", "D-1").out
@@ -71,7 +71,7 @@ def test_a_hashed_person_who_was_erased_since_is_still_what_was_sent(office: Off
     assert "with a hashed e-mail or phone (erased since) to" in office.types("explain", "D-1").out
 
 
-def test_the_time_of_a_click_that_nobody_knows_is_told_as_an_estimate(office: Office) -> None:
+def test_an_unknown_click_time_is_shown_as_an_estimate(office: Office) -> None:
     office.deal(mql_date="")
     office.clicks.clear()
     office.night()

@@ -58,13 +58,13 @@ def test_a_click_leads_to_a_deal_of_which_nothing_may_be_sent(ledger: Office) ->
     assert found(ledger, "click-of-D-4") == {("click", "D-4", "won")}
 
 
-def test_what_is_found_leads_to_explain(ledger: Office) -> None:
+def test_find_points_to_explain(ledger: Office) -> None:
     said = ledger.types("find", "D-1")
     assert "`convsync explain D-1` says how it stands, and why" in said.out
     assert max(map(len, said.out.splitlines())) <= 100
 
 
-def test_what_leads_nowhere_says_so(ledger: Office) -> None:
+def test_find_says_that_nothing_has_the_name(ledger: Office) -> None:
     said = ledger.types("find", "no-such-thing")
     assert (said.code, said.out) == (2, "")
     assert "Nothing is named no-such-thing" in said.err

@@ -139,7 +139,7 @@ def test_a_second_log_of_clicks_has_its_own_name_and_none_is_added_twice(tmp_pat
     }
 
 
-def test_a_log_of_clicks_alone_is_no_config_yet_and_init_says_what_is_missing(
+def test_init_says_what_is_missing_from_a_config_with_only_a_click_log(
     tmp_path: Path,
 ) -> None:
     path, config = tmp_path / "clicks.csv", tmp_path / "convsync.toml"

@@ -16,7 +16,7 @@ def lived(office: Office, monkeypatch: pytest.MonkeyPatch) -> Office:
     return office
 
 
-def test_it_says_what_was_erased_and_explain_says_why_nothing_is_sent(lived: Office) -> None:
+def test_forget_says_what_was_erased_and_explain_says_why_nothing_is_sent(lived: Office) -> None:
     done = lived.types("forget", "--deal", "D-1", "--yes", "--as-of", NIGHT)
     assert done.code == 0, done.err
     assert done.out.startswith("Erased from 1 deal, with 1 click ID.")
@@ -33,7 +33,7 @@ def test_it_says_what_was_erased_and_explain_says_why_nothing_is_sent(lived: Off
         pytest.param(["--yes"], "Whom?", id="nobody named"),
     ],
 )
-def test_it_erases_nobody_by_accident(lived: Office, words: list[str], said: str) -> None:
+def test_forget_erases_nobody_by_accident(lived: Office, words: list[str], said: str) -> None:
     refused = lived.types("forget", *words, "--as-of", NIGHT)
     assert refused.code == 2
     assert said in refused.err

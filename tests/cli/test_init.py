@@ -90,7 +90,7 @@ def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
 
 
-def test_an_unknown_crm_is_named_beside_those_there_are(tmp_path: Path) -> None:
+def test_an_unknown_crm_is_reported_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="'act' is not a CRM convsync reads: hubspot, sales"):
         initialise("--crm", "act", "--output", str(tmp_path / "c.toml"))
 

@@ -66,7 +66,7 @@ def test_a_try_again_is_logged_with_its_wait(office: Office) -> None:
     assert again["because"]
 
 
-def test_what_stops_a_run_is_logged_and_nothing_else_stands_on_stderr(office: Office) -> None:
+def test_the_error_that_stops_a_run_is_logged_and_stderr_has_nothing_else(office: Office) -> None:
     (office.folder / "deals.csv").unlink()
     said = office.types("--log-format", "json", "run", "--as-of", NIGHT)
     lines = logged(said)

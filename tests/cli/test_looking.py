@@ -422,7 +422,7 @@ def test_an_untouched_log_is_verified(office: Office) -> None:
         ),
     ],
 )
-def test_what_is_done_to_the_log_is_found(
+def test_audit_verify_finds_every_edit_of_the_log(
     office: Office, statements: list[str], found: str
 ) -> None:
     office.deal()
@@ -438,7 +438,7 @@ def test_what_is_done_to_the_log_is_found(
     assert found in said.out
 
 
-def test_a_kept_sum_that_was_edited_is_found_and_counted_anew(office: Office) -> None:
+def test_an_edited_stored_sum_is_detected_and_recomputed(office: Office) -> None:
     office.deal()
     office.night()
     office.sql("UPDATE ledger_sums SET rows = rows + 7 WHERE rows > 0 AND rule = 'won'")
@@ -451,7 +451,7 @@ def test_a_kept_sum_that_was_edited_is_found_and_counted_anew(office: Office) ->
     assert office.types("audit", "verify").code == 0
 
 
-def test_a_ledger_row_that_was_edited_is_found_beside_what_it_does_to_the_sums(
+def test_an_edited_ledger_row_is_detected_with_its_effect_on_the_sums(
     office: Office,
 ) -> None:
     office.deal()

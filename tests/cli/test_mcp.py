@@ -131,7 +131,7 @@ def test_nothing_that_an_assistant_says_changes_or_sends_anything(told: Office) 
     assert told.counted("333") == counted
 
 
-def test_every_question_stands_in_the_log(told: Office) -> None:
+def test_every_question_is_logged(told: Office) -> None:
     async def talk(session: ClientSession) -> None:
         await asked(session, "explain", deal="D-1")
 
@@ -141,6 +141,6 @@ def test_every_question_stands_in_the_log(told: Office) -> None:
     assert "D-1" in said
 
 
-def test_it_needs_a_config(office: Office) -> None:
+def test_mcp_needs_a_config(office: Office) -> None:
     said = office.types("mcp", "--config", str(office.folder / "none.toml"))
     assert said.code == 2

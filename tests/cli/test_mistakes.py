@@ -117,7 +117,7 @@ def test_a_missing_data_file_is_named(office: Office, file: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00\x01"], ids=["empty", "not text"])
-def test_a_data_file_that_is_none_is_named(office: Office, content: bytes) -> None:
+def test_a_file_that_is_not_a_table_is_named(office: Office, content: bytes) -> None:
     (office.folder / "deals.csv").write_bytes(content)
     assert_clear(office.types(*RUN), str(office.folder / "deals.csv"))
 
@@ -147,7 +147,7 @@ def test_a_database_that_cannot_be_used_is_named(
 
 
 @pytest.mark.parametrize("make", [_is_garbage, _is_a_folder])
-def test_no_tables_are_made_in_what_is_no_database(
+def test_no_tables_are_created_in_a_file_that_is_not_a_database(
     new_office: Office, make: Callable[[Path], None]
 ) -> None:
     database = new_office.folder / "convsync.db"
@@ -194,7 +194,7 @@ def test_an_option_that_makes_no_sense_is_named(office: Office, words: str, said
         pytest.param("audit list --last 0", id="a number out of range"),
     ],
 )
-def test_what_cannot_be_parsed_ends_with_2(office: Office, words: str) -> None:
+def test_options_that_cannot_be_parsed_end_with_exit_code_2(office: Office, words: str) -> None:
     said = office.types(*words.split())
     assert said.code == 2
     assert "Error" in said.err

@@ -117,7 +117,7 @@ def test_a_wrong_password_and_an_unknown_name_are_refused_alike(visitor: Visitor
     assert not visitor.session.cookies
 
 
-def test_whoever_tries_passwords_has_to_wait(visitor: Visitor) -> None:
+def test_guessing_passwords_is_slowed_down(visitor: Visitor) -> None:
     for number in range(100):
         said = visitor.signs_in("vera", f"a wrong password {number}")
         if visitor.status == 429:
@@ -266,7 +266,7 @@ def test_codes_stand_there_as_errors_lists_them(told: Office, vera: Visitor) -> 
     assert sum(code["by_day"].values()) == code["count"]
 
 
-def test_what_a_crm_holds_harms_no_page(office: Office) -> None:
+def test_data_from_a_crm_cannot_harm_a_page(office: Office) -> None:
     office.deal(HOSTILE, mql_date="")
     office.night()
     with page_of(office, NIGHT) as vera:
@@ -279,7 +279,7 @@ def test_what_a_crm_holds_harms_no_page(office: Office) -> None:
             assert "alert(1)" in vera.text
 
 
-def test_what_a_crm_holds_harms_no_file(office: Office) -> None:
+def test_data_from_a_crm_cannot_harm_a_file(office: Office) -> None:
     for number, name in enumerate((HOSTILE, '=HYPERLINK("http://evil")', "@SUM(1)", "\x1b[31mred")):
         office.deal(name, mql_date="", gclid=f"click-{number}")
     office.night()

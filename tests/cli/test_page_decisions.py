@@ -83,7 +83,7 @@ def test_learned_values_are_accepted_by_their_button(seller: Office) -> None:
     assert '"by": "otto"' in logged(seller, "values_accepted")
 
 
-def test_a_viewer_is_neither_asked_nor_heard(office: Office) -> None:
+def test_a_viewer_cannot_reach_any_decision(office: Office) -> None:
     office.deal("D-1", amount="a lot")
     office.night()
     with page_of(office, NEXT_NIGHT) as vera:

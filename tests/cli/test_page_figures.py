@@ -161,7 +161,7 @@ WHERE = [
 
 
 @pytest.mark.parametrize(("name", "part", "column", "heading", "where"), WHERE)
-def test_each_report_is_narrowed_alike_by_the_command_and_on_its_page(
+def test_where_narrows_each_report_the_same_in_the_command_and_on_its_page(
     seller: Office,
     visitor: Visitor,
     name: str,
@@ -203,7 +203,7 @@ def test_half_a_condition_is_said_to_be_one(visitor: Visitor, asked: str, proble
         assert problem in visitor.opens(f"{path}?{asked}"), path
 
 
-def test_costs_are_left_out_where_they_cannot_be_told_apart_alike(seller: Office) -> None:
+def test_costs_are_left_out_if_they_cannot_be_split_the_same_way(seller: Office) -> None:
     found = report(seller, "campaigns", "--where", "region=north")
     assert "Costs are known of all deals alone, or by campaign" in found["finding"]
     assert {row["cost"] for row in found["campaigns"]} == {None}
@@ -235,7 +235,7 @@ def test_campaigns_are_those_of_the_command(seller: Office, visitor: Visitor) ->
 
 
 @pytest.mark.parametrize("by", ["ad_group", "keyword", "device"])
-def test_other_groups_of_the_account_are_those_of_the_command(
+def test_the_campaigns_page_groups_by_other_parts_of_the_account_as_the_command_does(
     seller: Office, visitor: Visitor, by: str
 ) -> None:
     rows = report(seller, "campaigns", "--by", by)["campaigns"]

@@ -84,13 +84,15 @@ def test_the_browser_is_asked_for_state_nonce_and_proof_of_who_began(visitor: Vi
         pytest.param("", "signed nobody in", id="who refuses"),
     ],
 )
-def test_others_stay_out(visitor: Visitor, there: Provider, sub: str, complaint: str) -> None:
+def test_people_outside_the_named_groups_are_not_let_in(
+    visitor: Visitor, there: Provider, sub: str, complaint: str
+) -> None:
     assert complaint in comes_back(visitor, there.agrees(leaves(visitor), sub))
     assert visitor.status == 403
     assert "Sign in" in visitor.opens("/")
 
 
-def test_an_answer_lets_nobody_in_but_the_browser_that_began(
+def test_an_answer_signs_in_only_the_browser_that_started(
     visitor: Visitor, there: Provider
 ) -> None:
     back = there.agrees(leaves(visitor), "1")

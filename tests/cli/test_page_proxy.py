@@ -66,7 +66,7 @@ def test_whom_the_proxy_names_is_in_with_the_role_of_their_groups(
         pytest.param({**OLA, "X-Convsync-Proxy-Secret": "a guess"}, id="with another secret"),
     ],
 )
-def test_the_header_is_refused_from_whoever_does_not_know_the_secret(
+def test_the_proxy_header_is_refused_without_the_secret(
     visitor: Visitor, headers: dict[str, str]
 ) -> None:
     shown = comes(visitor, **headers)
@@ -75,7 +75,7 @@ def test_the_header_is_refused_from_whoever_does_not_know_the_secret(
     assert not visitor.session.cookies
 
 
-def test_the_header_is_refused_from_another_address(behind: Office) -> None:
+def test_the_proxy_header_is_refused_from_another_address(behind: Office) -> None:
     behind.configure('addresses = ["127.0.0.1"]', 'addresses = ["10.0.0.0/24"]')
     with page_of(behind, NIGHT) as visitor:
         comes(visitor, **OLA, **KNOWN)
@@ -99,7 +99,7 @@ def test_a_session_lasts_for_as_long_as_the_proxy_names_the_same_person(visitor:
     assert "Run now" in shown, "her groups have changed"
 
 
-def test_passwords_work_beside_it(visitor: Visitor) -> None:
+def test_passwords_still_work_beside_single_sign_on(visitor: Visitor) -> None:
     assert "Sign out vera" in visitor.signs_in("vera")
 
 
@@ -118,7 +118,7 @@ def test_forms_of_whom_a_proxy_names_carry_a_proof_as_well(visitor: Visitor) -> 
         pytest.param(('"ops", "admins"', '"*"'), "everybody decide", id="all operators"),
     ],
 )
-def test_what_cannot_be_meant_is_said(
+def test_an_impossible_proxy_setting_is_reported(
     office: Office, change: tuple[str, str], complaint: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if complaint != "needs a secret":

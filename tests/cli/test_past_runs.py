@@ -104,7 +104,7 @@ def test_a_duration_is_shown_as_people_say_it(seconds: float, text: str) -> None
     assert duration(timedelta(seconds=seconds)) == text
 
 
-def test_the_largest_number_is_the_highest_bar_and_nothing_is_none() -> None:
+def test_the_largest_number_is_the_highest_bar_and_zero_has_no_bar() -> None:
     assert spark_line([0, 1, 50, 100]) == " ▁▄█"
     assert spark_line([0, 0]) == "  "
     assert spark_line([]) == ""

@@ -91,13 +91,15 @@ def plan_file(office: Office) -> Path:
     return path
 
 
-def test_what_was_seen_is_what_goes(office: Office, plan_file: Path) -> None:
+def test_a_previewed_plan_is_sent_exactly(office: Office, plan_file: Path) -> None:
     said = office.night(NIGHT, "--plan", str(plan_file))
     assert (said.code, office.values("333")) == (0, [500, 1000])
     assert office.sql("SELECT * FROM kept_plans") == []
 
 
-def test_what_no_longer_agrees_is_reported_and_not_sent(office: Office, plan_file: Path) -> None:
+def test_conversions_that_no_longer_agree_with_the_plan_are_reported_and_not_sent(
+    office: Office, plan_file: Path
+) -> None:
     office.deal(amount="9000", mql_date="", last_modified="2026-03-02 19:00:00")
     said = office.night(NIGHT, "--plan", str(plan_file))
     assert said.code == 1

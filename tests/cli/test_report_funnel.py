@@ -110,7 +110,7 @@ def test_absurd_amounts_are_worth_nothing(leads: Office) -> None:
     assert of(funnel(leads), "", "milestone", "worth", "currency")[0] == ("mql", "4000", "EUR")
 
 
-def test_values_as_sent_stand_beside_the_crms(leads: Office) -> None:
+def test_sent_values_are_shown_beside_the_crm_s(leads: Office) -> None:
     """The platform counts wins at their amount, and each MQL at the sum that its rule says."""
     found = {row[0]: row[1:] for row in of(funnel(leads), "", "milestone", "worth", "sent")}
     for name, action in (("mql", "111"), ("sql", "222"), ("won", "333")):

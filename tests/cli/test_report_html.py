@@ -62,7 +62,7 @@ def section(page: str, heading: str) -> str:
     return rest.partition("<h")[0]
 
 
-def test_it_has_every_report_and_every_chart_has_its_table(seller: Office) -> None:
+def test_the_html_page_has_every_report_and_every_chart_has_its_table(seller: Office) -> None:
     page = written(seller)
     outline = Outline(page)
     assert outline.open == []
@@ -71,7 +71,7 @@ def test_it_has_every_report_and_every_chart_has_its_table(seller: Office) -> No
         section(page, heading)
 
 
-def test_it_loads_nothing_and_runs_nothing(seller: Office) -> None:
+def test_the_html_page_loads_nothing_and_runs_nothing(seller: Office) -> None:
     page = written(seller)
     assert "<script" not in page
     assert not re.search(r'src=|href="[^#]', page), "links within the page alone"
@@ -249,7 +249,7 @@ def test_deals_are_listed_by_how_far_they_came(
         ),
     ],
 )
-def test_what_cannot_be_asked_of_deals_is_said(
+def test_options_that_do_not_fit_deals_are_reported(
     seller: Office, words: tuple[str, ...], problem: str
 ) -> None:
     said = seller.types("deals", *words)

@@ -49,7 +49,7 @@ def welcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.long
-def test_the_six_things_to_try_do_what_is_said_of_them(
+def test_the_six_things_to_try_do_what_the_sandbox_says(
     welcome: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (url,) = re.findall(r"^  export CONVSYNC_SANDBOX_URL=(\S+)$", welcome, re.M)

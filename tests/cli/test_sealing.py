@@ -47,7 +47,7 @@ NOTES = ("audit list", "audit show D-1", "audit export -  --format jsonl", "cust
 
 @pytest.mark.long
 @pytest.mark.parametrize("words", NOTES)
-def test_whoever_asks_for_events_hears_which_are_in_a_file(sealed: Office, words: str) -> None:
+def test_listing_events_says_which_ones_are_in_a_sealed_file(sealed: Office, words: str) -> None:
     said = sealed.types(*words.split())
     assert said.code == 0
     assert "Events up to 2026-03-03 are not looked at: they were sealed in old.jsonl." in said.err
@@ -55,7 +55,7 @@ def test_whoever_asks_for_events_hears_which_are_in_a_file(sealed: Office, words
 
 
 @pytest.mark.long
-def test_whatever_leads_to_nothing_may_be_in_a_file(sealed: Office) -> None:
+def test_find_says_that_an_unknown_name_may_be_in_a_sealed_file(sealed: Office) -> None:
     said = sealed.types("find", "no-such-request")
     assert said.code == 2
     assert "they were sealed in old.jsonl" in said.err
@@ -76,7 +76,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("words", "answer"), WRONG)
-def test_what_cannot_be_sealed_is_refused(
+def test_seal_refuses_what_cannot_be_sealed(
     office: Office, words: tuple[str, ...], answer: str
 ) -> None:
     office.deal()

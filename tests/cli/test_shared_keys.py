@@ -31,7 +31,7 @@ def test_a_key_of_a_few_deals_joins_each_of_them_and_of_more_joins_none(office: 
     assert len(office.counted("333")) == 5
 
 
-def test_what_is_shared_from_the_first_night_on_is_never_sent(office: Office) -> None:
+def test_an_identifier_shared_from_the_first_night_on_is_never_sent(office: Office) -> None:
     sell_to(office, "info@x.example", *"123456")
     sell_to(office, "anna@y.example", "7")
     office.clicks["anna"] = CLICK | {"GCLID": "click-of-anna", "E-mail": "anna@y.example"}
@@ -185,7 +185,7 @@ def test_unreadable_rows_are_in_the_account_in_previews_and_in_a_file(
 
 
 @pytest.mark.parametrize("key", ["0", "None", "(not set)", "n/a"])
-def test_what_stands_for_a_missing_key_joins_not_even_one_deal(office: Office, key: str) -> None:
+def test_a_placeholder_for_a_missing_key_links_no_deal(office: Office, key: str) -> None:
     office.deal("1", mql_date="", gclid="", visitor_id=key, marketing_consent="")
     office.clicks["nobody"] = CLICK | {"E-mail": "", "Visitor ID": key}
     said = office.night()

@@ -224,7 +224,9 @@ def test_what_was_renamed_is_refused_until_moved_says_so_and_is_not_counted_twic
     assert set(office.counted("333")) == set(counted)
 
 
-def test_what_counts_under_a_removed_rule_is_shown_and_still_taken_back(office: Office) -> None:
+def test_conversions_of_a_removed_rule_are_shown_and_can_still_be_taken_back(
+    office: Office,
+) -> None:
     sell(office, "D-1", "D-2", "D-3", "D-4")
     office.night(NIGHTS[0])
     office.night(NIGHTS[1])

@@ -169,7 +169,7 @@ def test_several_are_told_in_one_message_or_each_at_once(
 
 
 @pytest.mark.long
-def test_what_reached_nobody_is_told_by_the_next_run(selling: Office) -> None:
+def test_an_undelivered_alert_is_sent_by_the_next_run(selling: Office) -> None:
     clicks_again(selling, "V-1")
     selling.sandbox.platform.on_call.refuses = True
     selling.night(NEXT_NIGHT)
@@ -189,7 +189,7 @@ def test_a_message_that_was_cut_off_is_not_repeated(selling: Office) -> None:
     assert "leaving" in selling.types("tell", "list").out
 
 
-def test_nobody_is_told_of_who_refused(selling: Office) -> None:
+def test_no_message_is_about_a_person_who_refused(selling: Office) -> None:
     clicks_again(selling, "V-1")
     selling.deal("D-1", visitor_id="V-1", owner="Anna", marketing_consent="no")
     selling.night(NEXT_NIGHT)
@@ -220,7 +220,7 @@ def test_tell_send_tells_what_waits_and_list_shows_it(selling: Office) -> None:
         (('shows = ["deal"', 'shows = ["email"'), "tell.routes.anna.shows"),
     ],
 )
-def test_a_mistake_in_what_is_told_is_named_with_its_fix(
+def test_a_mistake_in_the_tell_table_is_named_with_its_fix(
     selling: Office, change: tuple[str, str], said: str
 ) -> None:
     selling.configure(*change)

@@ -127,7 +127,7 @@ def commands(command: Any, *words: str) -> Iterator[tuple[str, ...]]:
         yield from commands(inner, *words, name)
 
 
-def test_help_names_what_is_wanted_and_no_type_of_python() -> None:
+def test_help_names_the_expected_value_and_not_a_python_type() -> None:
     for words in commands(typer.main.get_command(app)):
         said = run(*words, "--help")
         assert said.code == 0

@@ -90,7 +90,7 @@ def test_before_a_version_is_accepted_nothing_is_sent_and_the_reason_names_the_c
 
 
 @pytest.mark.long
-def test_what_was_learned_is_sent_once_it_is_accepted(seller: Office) -> None:
+def test_learned_values_are_sent_once_they_are_accepted(seller: Office) -> None:
     seller.night()
     printed = learn_and_accept(seller, NIGHT)
     assert "Kept as version 1" in printed
@@ -116,7 +116,7 @@ def test_the_table_says_from_how_many_leads_each_value_is_known(seller: Office) 
     assert float(north["amount"]) == pytest.approx(1000)
 
 
-def test_what_is_learned_can_be_read_by_programs(seller: Office) -> None:
+def test_learned_values_are_available_as_json(seller: Office) -> None:
     seller.night()
     said = json.loads(seller.types("values", "learn", "--as-of", NIGHT, "--format", "json").out)
     assert {row["milestone"] for row in said["values"]} == {"mql", "sql"}

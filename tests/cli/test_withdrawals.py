@@ -184,7 +184,7 @@ def test_a_preview_of_a_withdrawal_shows_the_retractions_and_changes_nothing(
 
 
 @pytest.mark.long
-def test_what_cannot_be_taken_back_is_said(advertiser: Office) -> None:
+def test_a_conversion_that_cannot_be_taken_back_is_reported(advertiser: Office) -> None:
     """The platform finds a conversion without a click by hashes alone, which may not go out now."""
     by_email = {"gclid": "", "e_mail": "eve@x.example", "amount": "5"}
     advertiser.deal("D-5", **by_email)

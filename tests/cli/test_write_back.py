@@ -102,7 +102,9 @@ def test_check_names_a_field_that_cannot_be_written(
         ('scores = "a"', "scores: unknown key"),
     ],
 )
-def test_what_makes_no_sense_is_refused(office: Office, table: str, problem: str) -> None:
+def test_an_impossible_write_back_setting_is_refused(
+    office: Office, table: str, problem: str
+) -> None:
     office.moves_to("hubspot")
     office.configure("\n[retry]", f"\n[deals.crm.write_back]\n{table}\n\n[retry]")
     said = office.types("status")

@@ -70,7 +70,7 @@ def test_a_site_gets_its_script(served: Served) -> None:
     assert answer.headers["Content-Type"].startswith("text/javascript")
 
 
-def test_figures_are_shown_to_whoever_has_the_token(served: Served) -> None:
+def test_figures_require_the_token(served: Served) -> None:
     served.post()
     url = f"{served.url}/metrics"
     assert requests.get(url, timeout=60).status_code == 401

@@ -65,7 +65,7 @@ def test_a_write_that_fails_is_not_answered_as_done(error: Exception) -> None:
         asyncio.run(written_by(GroupCommit(save, tries=2, pause_s=0)))
 
 
-def test_whoever_comes_when_too_many_wait_is_turned_away() -> None:
+def test_a_report_is_turned_away_if_too_many_wait() -> None:
     async def one_too_many() -> None:
         commits = GroupCommit(lambda _: None, most_waiting=1)
         waiting = asyncio.create_task(commits.write(a_report_of(1)))

@@ -75,7 +75,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("change", REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_no_sound_report_is_refused(change: dict[str, Any]) -> None:
+def test_an_invalid_report_is_refused_and_its_contents_are_not_shown(
+    change: dict[str, Any],
+) -> None:
     with pytest.raises(RefusedReportError) as refused:
         read(a_report(**change))
     for secret in ("anna", "Anna", "12345678", "password"):
@@ -96,7 +98,7 @@ NO_CLICKS = {
 
 
 @pytest.mark.parametrize("bad", NO_CLICKS.values(), ids=NO_CLICKS.keys())
-def test_what_is_no_click_is_left_out_and_costs_neither_clicks_nor_form(
+def test_a_value_that_is_not_a_click_is_left_out_and_the_rest_of_the_report_is_kept(
     bad: list[dict[str, Any]],
 ) -> None:
     report = read(a_report(landings=[*bad, *landing(gclid=GCLID)]))
@@ -105,7 +107,7 @@ def test_what_is_no_click_is_left_out_and_costs_neither_clicks_nor_form(
     assert report.identifiers.emails == (ANNA,)
 
 
-def test_a_click_from_before_a_clock_was_put_back_is_taken_for_one_of_now() -> None:
+def test_a_click_from_before_a_clock_was_set_back_counts_as_one_of_now() -> None:
     (sighting,) = read(a_report(landings=[{"age": -DAY, "values": {"gclid": GCLID}}])).sightings
     assert sighting.seen_at == NOW
 
@@ -116,7 +118,7 @@ def test_consent_of_years_ago_is_consent() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[]", b'"x"', b"null"])
-def test_what_is_no_report_at_all_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_a_report_is_refused(body: bytes) -> None:
     with pytest.raises(RefusedReportError):
         report_in(body, site="website", country=None, received_at=NOW)
 

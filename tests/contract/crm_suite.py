@@ -193,24 +193,24 @@ class CrmSourceContract(DealSourceContract):
     """The suite. `office` is the fixture that a CRM's tests supply; it is a CrmOffice."""
 
     @pytest.mark.parametrize("trouble", TROUBLE)
-    def test_trouble_that_passes_costs_nothing(self, office: Any, trouble: str) -> None:
+    def test_a_passing_fault_loses_nothing(self, office: Any, trouble: str) -> None:
         put_deal(office)
         for request in range(1, 7):
             office.fail(TROUBLE[trouble], first=2 * request)
         assert len(read(office.source())) == 1
 
-    def test_a_wait_that_is_asked_for_is_granted(self, office: Any) -> None:
+    def test_a_requested_wait_is_observed(self, office: Any) -> None:
         office.fail(TROUBLE["429 with Retry-After"])
         read(office.source())
         assert min(office.waits) >= 7
 
     @pytest.mark.parametrize("trouble", TROUBLE)
-    def test_trouble_that_stays_is_left_to_the_next_run(self, office: Any, trouble: str) -> None:
+    def test_a_lasting_fault_is_left_to_the_next_run(self, office: Any, trouble: str) -> None:
         office.fail(*[TROUBLE[trouble]] * FOR_EVER)
         with pytest.raises(TransientError):
             read(office.source())
 
-    def test_a_daily_limit_in_the_middle_keeps_what_was_read(self, office: Any) -> None:
+    def test_a_daily_limit_hit_halfway_keeps_what_was_read(self, office: Any) -> None:
         count = 4 * office.a_page  # more than is read ahead
         for number in range(1, count + 1):
             put_deal(office, number)
@@ -225,7 +225,7 @@ class CrmSourceContract(DealSourceContract):
         found = [one.deal_id for one in (*records, *rest) if isinstance(one, Deal)]
         assert len(found) == len({*found}) == count
 
-    def test_a_read_that_is_left_in_the_middle_leaves_nobody_at_work(self, office: Any) -> None:
+    def test_an_abandoned_read_leaves_no_process_running(self, office: Any) -> None:
         for number in range(1, 5 * office.a_page + 1):
             put_deal(office, number)
         others = set(threads_there_are())
@@ -240,7 +240,7 @@ class CrmSourceContract(DealSourceContract):
         read(office.source())
         assert asked < office.asked("") / 2, "the rest was not asked for"
 
-    def test_an_expired_token_is_renewed_in_the_middle(self, office: Any) -> None:
+    def test_a_token_that_expires_halfway_is_renewed(self, office: Any) -> None:
         if not office.renews_tokens:
             pytest.skip("this vendor's keys are not renewed")
         for number in range(1, office.a_page + 2):
@@ -252,12 +252,12 @@ class CrmSourceContract(DealSourceContract):
             records.append(record)
         assert len([one for one in records if isinstance(one, Deal)]) == office.a_page + 1
 
-    def test_a_403_that_is_a_limit_is_left_to_the_next_run(self, office: Any) -> None:
+    def test_a_403_for_a_limit_is_left_to_the_next_run(self, office: Any) -> None:
         office.fail(*[needs(office.limit_as_403)] * FOR_EVER)
         with pytest.raises(TransientError):
             read(office.source())
 
-    def test_a_403_that_is_a_right_is_for_a_person_to_fix(self, office: Any) -> None:
+    def test_a_403_for_a_missing_right_is_for_a_person_to_fix(self, office: Any) -> None:
         office.fail(office.right_missing)
         with pytest.raises(OperatorError):
             read(office.source())
@@ -268,7 +268,7 @@ class CrmSourceContract(DealSourceContract):
         with pytest.raises((OperatorError, TransientError, UnexpectedResponseError)):
             read(office.source())
 
-    def test_a_page_that_is_repeated_for_ever_stops_the_read(self, office: Any) -> None:
+    def test_an_endlessly_repeated_page_stops_the_read(self, office: Any) -> None:
         for number in range(1, 2 * office.a_page + 1):
             put_deal(office, number)
         office.over_http.stuck_at = office.listing
@@ -276,7 +276,7 @@ class CrmSourceContract(DealSourceContract):
             read(office.source())
         assert office.over_http.count < 4 * office.a_page, "it was not asked for ever"
 
-    def test_fields_that_nobody_knows_change_nothing(self, office: Any) -> None:
+    def test_unknown_fields_change_nothing(self, office: Any) -> None:
         put_deal(office, people=(put_person(office, fields={"email": "a@example.com"}),))
         before = read(office.source())
         office.over_http.is_newer = True
@@ -317,7 +317,7 @@ class CrmSourceContract(DealSourceContract):
             Departed(deal_id=office.record_id(1), gone=Gone.MERGED, survivor=office.record_id(2))
         ]
 
-    def test_deals_asked_for_by_id_come_whole_and_those_that_are_gone_do_not(
+    def test_deals_requested_by_id_are_complete_and_missing_ones_are_left_out(
         self, office: Any
     ) -> None:
         for number in (1, 2, 3):
@@ -348,7 +348,7 @@ class CrmSourceContract(DealSourceContract):
         assert "written in USD, the currency beside it is EUR" in record.problem
 
     @pytest.mark.parametrize("telling", [Telling.LAGS, Telling.NOTHING])
-    def test_a_deal_is_where_its_record_says_whatever_its_history_lacks(
+    def test_a_deal_is_in_its_record_s_stage_even_if_the_history_lacks_it(
         self, office: Any, telling: Telling
     ) -> None:
         put_deal(office)
@@ -362,14 +362,14 @@ class CrmSourceContract(DealSourceContract):
         (deal,) = read(office.source())
         assert deal.milestone("won") == Milestone("won", WON_AT)
 
-    def test_a_backfill_finds_a_deal_that_its_history_says_nothing_of(self, office: Any) -> None:
+    def test_a_backfill_finds_a_deal_without_history(self, office: Any) -> None:
         put_deal(office)
         office.book.telling = Telling.NOTHING
         period = Period(since=WON_AT - timedelta(days=1), until=TOUCHED + timedelta(days=1))
         (deal,) = office.source().read_period(period)
         assert deal.milestone("won") is not None
 
-    def test_of_two_changes_with_one_stamp_the_later_is_the_later(self, office: Any) -> None:
+    def test_the_later_of_two_changes_with_the_same_stamp_wins(self, office: Any) -> None:
         put_deal(office, entered=(("mql", CREATED), ("sql", WON_AT), ("won", WON_AT)))
         (deal,) = read(office.source())
         assert {one.name: one.reached_at for one in deal.milestones} == {
@@ -393,21 +393,21 @@ class CrmSourceContract(DealSourceContract):
         (after,) = read(source)
         assert after.milestones == before.milestones
 
-    def test_a_lost_deal_is_lost_since_it_was_lost(self, office: Any) -> None:
+    def test_a_lost_deal_is_dated_to_its_loss(self, office: Any) -> None:
         put_deal(office, entered=(*WON_DEAL[:2], ("lost", WON_AT)))
         mapping = office.mapping
         milestones = {**mapping.milestones, "lost": MilestoneStages(stages=(office.lost,))}
         (deal,) = read(office.source(replace(mapping, milestones=milestones)))
         assert [(one.name, one.reached_at) for one in deal.milestones][-1] == ("lost", WON_AT)
 
-    def test_what_somebody_typed_of_a_loss_is_not_kept_unasked(self, office: Any) -> None:
+    def test_a_typed_lost_reason_is_kept_only_if_mapped(self, office: Any) -> None:
         entered = (*WON_DEAL[:2], ("lost", WON_AT))
         put_deal(office, entered=entered, lost_reason="Jane Doe, jane@example.org: too dear")
         (deal,) = read(office.source())
         assert "jane" not in repr(deal)
         assert {"owner", "pipeline", "stage"} >= deal.segments.keys() - {"region"}
 
-    def test_one_of_three_who_refused_refuses_for_the_deal(self, office: Any) -> None:
+    def test_one_refusing_contact_of_three_decides_for_the_deal(self, office: Any) -> None:
         if not office.has_several_contacts:
             pytest.skip("this vendor's deals name one contact")
         people = tuple(
@@ -418,12 +418,12 @@ class CrmSourceContract(DealSourceContract):
         (deal,) = read(office.source())
         assert deal.consent.ad_user_data is ConsentStatus.DENIED
 
-    def test_a_stage_that_is_not_there_is_named_beside_those_that_are(self, office: Any) -> None:
+    def test_an_unknown_stage_is_reported_with_the_known_ones(self, office: Any) -> None:
         wrong = CrmMapping(milestones={"won": MilestoneStages(stages=("Signed",))})
         with pytest.raises(OperatorError, match=rf"Signed.*{office.won}"):
             office.source(wrong).check_columns()
 
-    def test_a_field_that_is_not_there_is_named_beside_those_that_are(self, office: Any) -> None:
+    def test_an_unknown_field_is_reported_with_the_known_ones(self, office: Any) -> None:
         wrong = CrmMapping(milestones=office.milestones, contact=RecordFields(gclid="glcid"))
         with pytest.raises(OperatorError, match="'glcid'") as stopped:
             office.source(wrong).check_columns()
@@ -445,7 +445,7 @@ class CrmSourceContract(DealSourceContract):
         assert len(read(office.source())) == count
         assert office.over_http.count <= office.calls_for_200
 
-    def test_a_first_read_looks_through_no_people(self, office: Any) -> None:
+    def test_a_first_read_does_not_search_people(self, office: Any) -> None:
         count = office.a_page + 1
         for number in range(1, count + 1):
             put_deal(office, number, people=(put_person(office, 10_000 + number),))
@@ -454,13 +454,15 @@ class CrmSourceContract(DealSourceContract):
         assert read(office.source(), Period(since=EPOCH, until=WINDOW.until)) == deals
         assert office.over_http.count - nightly < nightly, "deals alone, with everybody behind them"
 
-    def test_reading_the_newest_records_shows_what_fields_hold(self, office: Any) -> None:
+    def test_reading_the_newest_records_shows_what_fields_contain(self, office: Any) -> None:
         put_deal(office, people=(put_person(office, fields={"gclid": "Cj0KCQ_a"}),))
         name = office.contact.gclid
         samples = office.make_crm(office.mapping).samples("contact", [name])
         assert [sample[name] for sample in samples] == ["Cj0KCQ_a"]
 
-    def test_a_look_counts_what_the_newest_deals_and_their_people_hold(self, office: Any) -> None:
+    def test_a_profile_counts_what_the_newest_deals_and_their_people_contain(
+        self, office: Any
+    ) -> None:
         for number in range(1, 9):
             fields = {"email": f"p{number}@example.com", "gclid": f"Cj0KCQ_aBcDeFgHiJkLmN{number}"}
             put_deal(office, number, people=(put_person(office, 100 + number, fields=fields),))

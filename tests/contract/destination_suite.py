@@ -134,7 +134,7 @@ class DestinationContract:
         assert outcomes[:-1] == [Confirmed()] * (len(sent) - 1)
         assert outcomes[-1] == Rejected(code=platform.codes.refused)
 
-    def test_one_refused_in_the_middle_costs_only_itself(
+    def test_a_refused_row_affects_no_other(
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.refuse("click-1", platform.codes.refused)
@@ -142,7 +142,7 @@ class DestinationContract:
         assert outcomes == [Confirmed(), Rejected(code=platform.codes.refused), Confirmed()]
         assert platform.value(OrderId("cs-1")) is None
 
-    def test_all_refused_are_all_answered(
+    def test_a_fully_refused_batch_is_fully_answered(
         self, destination: Destination, platform: Platform
     ) -> None:
         for n in range(3):
@@ -150,7 +150,7 @@ class DestinationContract:
         outcomes = settled(destination, platform, self.statements(3))
         assert outcomes == [Rejected(code=platform.codes.refused)] * 3
 
-    def test_two_faults_of_one_row_are_one_outcome(
+    def test_two_faults_of_one_row_give_one_outcome(
         self, destination: Destination, platform: Platform
     ) -> None:
         first, second, third = self.statements(3)
@@ -158,7 +158,7 @@ class DestinationContract:
         outcomes = settled(destination, platform, [first, faulty, third])
         assert outcomes == [Confirmed(), Rejected(code=code), Confirmed()]
 
-    def test_what_comes_too_early_is_put_off(
+    def test_a_conversion_sent_too_early_is_deferred(
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.refuse("click-0", platform.codes.put_off)
@@ -167,7 +167,7 @@ class DestinationContract:
         assert (put_off.code, put_off.until > NOW) == (platform.codes.put_off, True)
         assert counted == Confirmed()
 
-    def test_a_code_of_next_year_is_kept_and_put_off(
+    def test_an_unknown_code_is_kept_and_deferred(
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.refuse("click-1", platform.codes.unknown)
@@ -178,7 +178,7 @@ class DestinationContract:
 
     # Again
 
-    def test_what_is_already_there_is_good_news_and_counts_once(
+    def test_an_already_counted_conversion_is_confirmed_and_counts_once(
         self, destination: Destination, platform: Platform
     ) -> None:
         sent = self.statements(2)
@@ -187,7 +187,7 @@ class DestinationContract:
         assert all(isinstance(outcome, Confirmed) for outcome in outcomes)
         assert [platform.value(s.order_id) for s in sent] == [100, 101]
 
-    def test_an_answer_that_never_came_is_in_passing_and_the_same_batch_settles_it(
+    def test_a_lost_answer_is_transient_and_the_same_batch_settles_it(
         self, destination: Destination, platform: Platform
     ) -> None:
         batch = a_batch(*self.statements(3))
@@ -198,7 +198,7 @@ class DestinationContract:
         assert all(isinstance(outcome, Confirmed) for outcome in outcomes)
         assert [platform.value(s.order_id) for s in batch.statements] == [100, 101, 102]
 
-    def test_a_platform_that_is_away_has_counted_nothing(
+    def test_an_unreachable_platform_has_counted_nothing(
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.break_down()
@@ -207,7 +207,7 @@ class DestinationContract:
         assert platform.value(OrderId("cs-0")) is None
         assert settled(destination, platform, self.statements(2)) == [Confirmed()] * 2
 
-    def test_a_spent_quota_says_how_long_to_wait(
+    def test_an_exhausted_quota_says_how_long_to_wait(
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.run_out_of_quota()
@@ -216,7 +216,7 @@ class DestinationContract:
         assert raised.value.retry_after_s == QUOTA_DELAY_S
         assert platform.value(OrderId("cs-0")) is None
 
-    def test_an_internal_error_is_in_passing(
+    def test_an_internal_error_is_transient(
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.fail_internally()
@@ -239,7 +239,7 @@ class DestinationContract:
         assert outcome == (Confirmed() if corrects else Rejected(code=OPERATION_NOT_TAKEN))
         assert (platform.value(sent.order_id) or 0) == (value if corrects else 100)
 
-    def test_what_was_taken_back_is_taken_back_again_without_harm(
+    def test_a_repeated_retraction_does_no_harm(
         self, destination: Destination, platform: Platform
     ) -> None:
         if Operation.RETRACT not in destination.takes.corrections:
@@ -253,7 +253,7 @@ class DestinationContract:
         assert again.is_by_our_key
         assert not platform.value(sent.order_id)
 
-    def test_a_batch_may_hold_what_is_new_and_what_corrects(
+    def test_a_batch_may_mix_new_conversions_and_corrections(
         self, destination: Destination, platform: Platform
     ) -> None:
         sent = self.statements(5)
@@ -301,7 +301,7 @@ class DestinationContract:
 
     # The set-up
 
-    def test_a_set_up_that_cannot_work_blocks_its_rows_and_burns_none(
+    def test_a_wrong_set_up_blocks_its_rows_and_rejects_none(
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.lose_the_action()
@@ -314,7 +314,7 @@ class DestinationContract:
         assert platform.value(OrderId("cs-0")) is None
         assert settled(destination, platform, self.statements(2)) == [Confirmed()] * 2
 
-    def test_a_check_finds_a_set_up_that_cannot_work(
+    def test_a_check_finds_a_wrong_set_up(
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.lose_the_action()

@@ -144,7 +144,7 @@ class DealSourceContract:
             pytest.param(UNTIL, False, id="at until"),
         ],
     )
-    def test_a_window_takes_its_start_and_leaves_its_end(
+    def test_a_window_includes_its_start_and_excludes_its_end(
         self, office: Office, modified: datetime, is_read: bool
     ) -> None:
         put_deal(office, modified_at=modified)
@@ -169,13 +169,13 @@ class DealSourceContract:
         found = {deal.deal_id for deal in read(office.source())}
         assert len(found) == office.a_cap + 1
 
-    def test_reading_twice_gives_the_same(self, office: Office) -> None:
+    def test_reading_twice_gives_the_same_result(self, office: Office) -> None:
         for number in range(1, 6):
             put_deal(office, number)
         source = office.source()
         assert list(source.read_changed(WINDOW)) == list(source.read_changed(WINDOW))
 
-    def test_nothing_where_a_number_was_is_no_amount(self, office: Office) -> None:
+    def test_an_emptied_amount_is_read_as_none(self, office: Office) -> None:
         if getattr(office, "says_nothing_of_amounts", False):
             pytest.skip("this vendor's amounts are never empty")
         put_deal(office, amount=None)

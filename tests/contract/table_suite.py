@@ -338,7 +338,7 @@ class TableSourceContract(DealSourceContract):
     def test_a_blank_says_nothing_about_consent(self, cell: str | None) -> None:
         assert self.only_row(May_use_data=cell, May_personalize=cell).consent == Consent()
 
-    def test_an_email_or_phone_that_is_none_is_no_identifier_and_no_problem(self) -> None:
+    def test_an_invalid_email_or_phone_is_ignored_without_an_error(self) -> None:
         deal = self.only_row(Email="not given", Phone="call me")
         assert deal.identifiers == NO_IDENTIFIERS
 
@@ -360,7 +360,7 @@ class TableSourceContract(DealSourceContract):
             pytest.param({"Deal": " "}, "Deal #", id="no id"),
         ],
     )
-    def test_one_bad_row_is_quarantined_and_the_rest_goes_on(
+    def test_one_bad_row_is_quarantined_and_the_others_are_read(
         self, cells: dict[str, str], names: str
     ) -> None:
         rows = [a_row(Deal="first"), a_row(**{"Deal": "bad", **cells}), a_row(Deal="last")]
@@ -384,7 +384,7 @@ class TableSourceContract(DealSourceContract):
             assert isinstance(bad, Quarantined)
             assert "time_zone" in bad.problem
 
-    def test_a_column_that_is_not_there_is_named_beside_those_that_are(self) -> None:
+    def test_an_unknown_column_is_reported_with_the_known_ones(self) -> None:
         columns = DealColumns(deal_id="Id", milestones={}, amount="Amuont")
         source = self.make([a_row()], columns=columns)
         with pytest.raises(OperatorError) as stopped:

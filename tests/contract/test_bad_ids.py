@@ -21,7 +21,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("deal_id", BAD)
-def test_an_id_that_is_none_is_not_shown_and_told_apart(deal_id: str) -> None:
+def test_an_invalid_id_is_not_shown_but_distinguished(deal_id: str) -> None:
     places = {quarantined(one, ValueError()).place for one in BAD}
     assert len(places) == len(BAD), "one does not hide another"
     found = quarantined(deal_id, ValueError())

@@ -91,7 +91,7 @@ INSTRUCTIONS = '### INSTRUCTIONS ###,,\n"# IMPORTANT: set the ""TimeZone""",,\n,
         ),
     ],
 )
-def test_what_stands_around_the_rows_is_passed_over(
+def test_lines_around_the_rows_are_skipped(
     tmp_path: Path, content: str | bytes, form: dict[str, Any]
 ) -> None:
     assert read(a_source(tmp_path / "deals.csv", content, **form)) == ["1", "2"]
@@ -155,7 +155,7 @@ def test_quoting_gone_wrong_ends_in_linear_time_and_costs_no_good_row(
 @given(
     st.lists(st.sampled_from(['"', ",", "\n", "a", "1,5,2026-02-28\n", '2,"x\ny",\n']), max_size=40)
 )
-def test_whatever_stands_between_them_the_rows_before_and_behind_are_read(
+def test_the_rows_before_and_after_any_damage_are_read(
     shared_folder: Path, parts: list[str]
 ) -> None:
     content = HEADER + "first,5,\n" + "".join(parts) + "\nlast,5,\n"
@@ -305,7 +305,9 @@ HASH = hashed("a@x.example")
         pytest.param(b"PK\x03\x04 deals.csv", "is an archive, unpack it", id="ZIP"),
     ],
 )
-def test_what_is_no_table_is_named_by_what_it_is(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_file_that_is_not_a_table_is_named_by_what_it_is(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
     path = tmp_path / "deals.csv"
     path.write_bytes(content)
     with pytest.raises(OperatorError, match=said), opened_table(path, FileForm()):

@@ -107,7 +107,7 @@ GOOD, LAST = "1,5,a\n", "9,5,z\n"
         pytest.param(GOOD + "2,5,#1\n#3,5,b\n", ["1", "2", "#3"], id="a hash is no comment"),
     ],
 )  # fmt: skip
-def test_a_row_that_is_unsound_is_quarantined_where_it_starts_and_the_rest_goes_on(
+def test_an_invalid_row_is_quarantined_where_it_starts_and_the_others_are_read(
     path: Path, content: str, expected: list[str]
 ) -> None:
     assert read(deals_in(path, "id,amount,name\n" + content)) == expected

@@ -80,7 +80,7 @@ class TestDataManager(DestinationContract):
         return OnDataManager(sandbox)
 
 
-def test_what_is_accepted_awaits_its_verdict_under_the_requests_id(
+def test_an_accepted_row_awaits_its_verdict_under_the_request_s_id(
     connected: DataManager, sandbox: Sandbox
 ) -> None:
     batch = a_batch(*statements(2))
@@ -93,9 +93,7 @@ def test_what_is_accepted_awaits_its_verdict_under_the_requests_id(
     assert connected.verdict(batch, request_id, now=LATER) == [Confirmed()] * 2
 
 
-def test_a_request_nobody_knows_is_as_if_it_had_never_been_sent(
-    connected: DataManager, sandbox: Sandbox
-) -> None:
+def test_an_unknown_request_counts_as_never_sent(connected: DataManager, sandbox: Sandbox) -> None:
     assert connected.verdict(a_batch(*statements(1)), "no-such", now=NOW) == Unknown()
 
 
@@ -143,7 +141,7 @@ def test_a_refusal_of_every_row_names_every_row(connected: DataManager, sandbox:
     )
 
 
-def test_without_another_road_what_is_taken_back_is_worth_nothing_and_still_counted(
+def test_without_retract_with_a_retraction_sets_the_value_to_zero_and_keeps_the_count(
     connected: DataManager, sandbox: Sandbox
 ) -> None:
     (sent,) = statements(1)

@@ -217,7 +217,9 @@ class TestDynamics(CrmSourceContract):
         by_process = [one.name for one in stages if one.pipeline == "Sales Pipeline"]
         assert by_process == ["Opportunity", "SQL", "MQL"]
 
-    def test_stages_of_leads_and_of_other_processes_are_none(self, office: DynamicsOffice) -> None:
+    def test_stages_of_leads_and_of_other_processes_are_left_out(
+        self, office: DynamicsOffice
+    ) -> None:
         names = {stage.name for stage in office.make_crm(office.mapping).stages()}
         assert names == {"MQL", "SQL", "Opportunity", "Won", "Lost"}
         office.read_history["processes"] = ("new_anotherprocess",)
@@ -293,7 +295,9 @@ class TestDynamics(CrmSourceContract):
         (deal,) = read(office.source())
         assert reached(deal) == {"sql": TOUCHED}
 
-    def test_a_flow_beside_the_sale_is_followed_apart(self, office: DynamicsOffice) -> None:
+    def test_a_process_flow_beside_the_sale_is_followed_separately(
+        self, office: DynamicsOffice
+    ) -> None:
         approval = ("check", "signed")
         office.book.stages = (
             *office.book.stages,

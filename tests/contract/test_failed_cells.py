@@ -137,7 +137,7 @@ def test_a_failed_cell_is_found_however_a_program_names_the_parts_of_a_workbook(
     assert "#REF! in cell B2" in read(path, "Deals")[0]
 
 
-def test_what_stands_behind_the_rows_is_no_formula_of_a_cell(tmp_path: Path) -> None:
+def test_a_formula_after_the_rows_belongs_to_no_cell(tmp_path: Path) -> None:
     path = written(tmp_path / "deals.xlsx", ["D-1", 5.5, DAY])
     extension = '<extLst><ext xmlns:xm="urn:m"><xm:f>Deals!B2</xm:f></ext></extLst>'
     repacked(path, {"</sheetData>": f"</sheetData>{extension}"})

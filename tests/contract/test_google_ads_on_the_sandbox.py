@@ -127,7 +127,7 @@ def test_who_is_not_allow_listed_has_nothing_counted_and_is_shown_the_way(
     assert counted(sandbox) == {}
 
 
-def test_what_one_road_counted_the_other_does_not_count_again(
+def test_a_conversion_counted_by_one_google_api_is_not_counted_again_by_the_other(
     connected: GoogleAds, data_manager: DataManager, sandbox: Sandbox
 ) -> None:
     sent = statements(2)

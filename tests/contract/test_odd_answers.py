@@ -18,7 +18,7 @@ __all__ = ["mock"]
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", OFFICES)
-def test_one_odd_value_anywhere_ends_no_read_and_no_neighbour(kind: str) -> None:
+def test_an_odd_value_anywhere_stops_no_read_and_affects_no_other_row(kind: str) -> None:
     figures = fuzz_crm(kind, cases=60, seed=1)
     assert figures.wrong == []
     assert figures.read > 20
@@ -64,7 +64,7 @@ def test_the_bad_ones_of_a_group_are_found_in_few_calls(
     assert completing.calls <= 21 * len(bad)
 
 
-def test_where_all_are_bad_the_source_is() -> None:
+def test_if_every_record_fails_the_source_is_at_fault() -> None:
     everyone = [str(number) for number in range(1024)]
     completing = Completing(*everyone, error=UnexpectedResponseError("refused"))
     with pytest.raises(UnexpectedResponseError, match="refused"):

@@ -263,7 +263,7 @@ def test_a_status_counts_as_text_and_comes_half_an_hour_later(google: Google) ->
     assert "audienceMembersRemovalStatus" in removed
 
 
-def test_a_size_lags_a_day_and_is_none_below_a_hundred(google: Google) -> None:
+def test_a_list_s_size_lags_a_day_and_is_missing_below_a_hundred(google: Google) -> None:
     made = google.make()
     google.ingest(made.id, *(a_member(f"{n}@x.org") for n in range(120)))
     request = dm.GetUserListRequest(name=made.name)

@@ -61,7 +61,7 @@ def test_a_world_moves_with_the_clock(sandbox: Sandbox) -> None:
     assert counts[0] < counts[1] < counts[2] == 80
 
 
-def test_an_export_can_be_loaded_and_loaded_anew(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_export_can_be_loaded_repeatedly(sandbox: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "deals.csv"
     for at in (NOW - timedelta(days=20), NOW):
         count = write_deals_csv(path, WORLD, at)
@@ -105,7 +105,7 @@ def test_histories_can_be_made_to_lag_behind_the_records(sandbox: Sandbox) -> No
     assert in_the_stage_of_the_record() == {False}
 
 
-def test_what_cannot_be_read_is_said(sandbox: Sandbox) -> None:
+def test_the_sandbox_says_what_it_cannot_read(sandbox: Sandbox) -> None:
     answer = requests.post(f"{sandbox.http_url}/crms/world", json={"seed": 1}, timeout=60)
     assert (answer.status_code, answer.json()) == (400, {"error": "KeyError: 'deals'"})
 

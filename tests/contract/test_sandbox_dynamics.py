@@ -129,7 +129,7 @@ def test_a_page_is_as_long_as_preferred_and_its_link_goes_on_after_it(
     ]
 
 
-def test_what_people_see_is_told_where_it_is_asked_for(server: DynamicsServer) -> None:
+def test_formatted_values_are_returned_only_if_they_are_requested(server: DynamicsServer) -> None:
     status = "statuscode@OData.Community.Display.V1.FormattedValue"
     asked = 'odata.include-annotations="*"'
     for prefer, is_told in ((asked, True), ("", False)):
@@ -142,7 +142,9 @@ def test_money_brings_its_currency(server: DynamicsServer) -> None:
     assert "_transactioncurrencyid_value" in row
 
 
-def test_one_that_may_not_be_read_is_left_out_and_refused(server: DynamicsServer) -> None:
+def test_an_unreadable_record_is_left_out_of_lists_and_refused_by_id(
+    server: DynamicsServer,
+) -> None:
     hidden, gone = server.record_id("deal", 1), server.record_id("deal", 9)
     server.rows.unreadable.add(hidden)
     listed = {row["opportunityid"] for row in get(server, "opportunities").body["value"]}

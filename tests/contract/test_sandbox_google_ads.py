@@ -171,7 +171,9 @@ def test_a_version_that_is_not_installed_is_not_answered(sandbox: Sandbox) -> No
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_it_is_reached_in_the_clear_as_well(sandbox: Sandbox, client: Any) -> None:
+def test_the_google_ads_sandbox_also_accepts_unencrypted_connections(
+    sandbox: Sandbox, client: Any
+) -> None:
     service = type(client.get_service("GoogleAdsService"))
     with grpc.insecure_channel(sandbox.grpc_address) as channel:
         intercepted = grpc.intercept_channel(
@@ -274,7 +276,7 @@ def test_the_books_tell_both_apis_and_the_end_of_each_call(sandbox: Sandbox, cli
         pytest.param("tomorrows_error.7", None, None, id="a kind of code"),
     ],
 )
-def test_what_only_a_newer_server_says_can_be_said(
+def test_the_sandbox_can_return_codes_that_only_a_newer_server_knows(
     sandbox: Sandbox, client: Any, verdict: str, known: str | None, value: int | None
 ) -> None:
     post(sandbox, "/verdicts", {"click-of-cs-0": verdict})

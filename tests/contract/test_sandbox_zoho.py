@@ -65,7 +65,7 @@ def test_a_query_zoho_would_refuse_is_refused(server: ZohoServer, select: str, c
     assert (reply.status, reply.body["code"]) == (400, code)
 
 
-def test_nothing_found_has_no_body(server: ZohoServer) -> None:
+def test_an_empty_coql_result_has_no_body(server: ZohoServer) -> None:
     select = "select id from Deals where ((Stage = 'It''s won' and id > 1) and id > 2) limit 0, 5"
     reply = ask(server, "POST", "/crm/v8/coql", {"select_query": select})
     assert (reply.status, reply.body) == (204, None)

@@ -126,7 +126,7 @@ def test_how_often_a_run_is_needed_follows_from_what_rules_hold(
     assert every in str(found.problem)
 
 
-def test_what_is_final_is_said_and_which_rules_do_not_wait(sandbox: Sandbox) -> None:
+def test_check_says_what_is_final_and_which_rules_hold_nothing_back(sandbox: Sandbox) -> None:
     rules = [a_rule_to("meta", name="at_once"), a_rule_to("meta", hold=DAY, name="waits")]
     found = metas_findings(sandbox, *rules)["corrections of meta"]
     assert "cannot be corrected or taken back; at_once holds nothing back" in str(found.problem)
@@ -222,7 +222,7 @@ def test_the_end_of_the_sign_in_is_announced_sixty_days_before(
         ),
     ],
 )
-def test_what_a_platform_cannot_be_asked_says_where_to_look_instead(
+def test_if_a_platform_cannot_be_read_status_says_where_to_look_instead(
     sandbox: Sandbox, account: Callable[[Sandbox], AdAccount]
 ) -> None:
     asked = account(sandbox)

@@ -300,7 +300,7 @@ def test_a_window_that_cannot_be_taken_away_stops_the_first_run(database: RealDa
         read(a_source(database, query, columns=CHANGED))
 
 
-def test_one_stamp_beyond_the_calendar_stops_no_first_read(database: RealDatabase) -> None:
+def test_a_stamp_outside_the_calendar_does_not_stop_a_first_read(database: RealDatabase) -> None:
     bad = BAD_TIMES[database.kind][:2]
     stamped(database, database.timestamp, "'2026-03-01 12:00:00'", *bad)
     found = read(a_source(database, WINDOWED, columns=CHANGED))

@@ -143,7 +143,7 @@ def test_typed_times_are_read_as_they_are(cell: object, expected: object) -> Non
         (datetime(9999, 12, 31), "blank_words"),  # noqa: DTZ001
     ],
 )
-def test_what_is_no_time_says_what_it_is(cell: object, problem: str) -> None:
+def test_a_value_that_is_not_a_time_is_reported_by_its_type(cell: object, problem: str) -> None:
     with pytest.raises(CellError, match=problem):
         CellReader(CELLS).moment(cell)
 
@@ -185,7 +185,7 @@ def test_a_value_that_has_no_text_is_a_problem(cell: object) -> None:
         ),
     ],
 )
-def test_a_wrong_set_up_stops_with_what_to_mend_and_without_the_password(
+def test_a_wrong_set_up_stops_with_the_fix_and_without_the_password(
     path: Path, url: str, query: str, says: str
 ) -> None:
     filled(path, [])

@@ -113,9 +113,9 @@ class TestZoho(CrmSourceContract):
         office.reads_roles = True
         super().test_a_deal_with_three_contacts_has_the_identifiers_of_all(office)
 
-    def test_one_of_three_who_refused_refuses_for_the_deal(self, office: Any) -> None:
+    def test_one_refusing_contact_of_three_decides_for_the_deal(self, office: Any) -> None:
         office.reads_roles = True
-        super().test_one_of_three_who_refused_refuses_for_the_deal(office)
+        super().test_one_refusing_contact_of_three_decides_for_the_deal(office)
 
     def test_without_contact_roles_only_the_deals_own_contact_is_read(
         self, office: ZohoOffice
@@ -379,7 +379,7 @@ class TestZoho(CrmSourceContract):
             ("something_new", r"docs/zoho\.md"),
         ],
     )
-    def test_a_sign_in_refused_with_200_says_how_to_mend_it(
+    def test_a_sign_in_refused_with_200_says_how_to_fix_it(
         self, office: ZohoOffice, error: str, fix: str
     ) -> None:
         office.fail(Reply(body={"error": error}))

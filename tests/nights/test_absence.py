@@ -242,7 +242,7 @@ def test_a_sale_that_is_archived_is_put_away_and_stays_counted(
         ("odoo", False),
     ],
 )
-def test_a_read_after_longer_than_the_crm_lists_what_was_deleted_says_so(
+def test_a_read_says_if_deletions_are_no_longer_listed_since_the_last_one(
     company: Company, vendor: str, *, is_forgotten: bool
 ) -> None:
     company.moves_to(vendor)

@@ -245,7 +245,7 @@ SOAK = [*(("google", n) for n in range(2, 30)), *(("ads", n) for n in range(1, 1
 @pytest.mark.parametrize(
     ("road", "seed"), [*QUICK, *(pytest.param(*one, marks=pytest.mark.slow) for one in SOAK)]
 )
-def test_whatever_happens_books_ledger_and_world_agree(
+def test_in_any_world_books_ledger_and_crm_agree(
     company: Company, sandbox: Sandbox, road: str, seed: int
 ) -> None:
     random = Random(seed)

@@ -85,7 +85,7 @@ def test_whoever_withdraws_is_off_the_list_the_same_night(
 
 
 @pytest.mark.long
-def test_whoever_is_forgotten_is_off_the_list_with_the_next_night(
+def test_a_forgotten_person_is_off_the_list_after_the_next_night(
     keeping: Company, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONVSYNC_PRIVACY__KEY", "0123456789abcdef0123")
@@ -148,7 +148,7 @@ def test_members_are_renewed_at_half_their_membership_and_never_lapse(
 
 
 @pytest.mark.long
-def test_a_lost_answer_is_planned_again_and_whoever_withdrew_meanwhile_is_not_sent(
+def test_after_a_lost_answer_members_are_planned_again_without_those_who_withdrew(
     keeping: Company, sandbox: Sandbox
 ) -> None:
     lose(keeping, "stays")
@@ -301,7 +301,7 @@ def _lists(sandbox: Sandbox) -> list[dict[str, object]]:
 
 
 @pytest.mark.long
-def test_a_restored_backup_has_each_list_emptied_and_filled_anew(
+def test_after_a_restored_backup_each_list_is_emptied_and_filled_again(
     keeping: Company, sandbox: Sandbox, ledger_in_a_file: None
 ) -> None:
     lose(keeping, "stays")

@@ -48,7 +48,7 @@ def a_figure(value: float | None, *, bar: Bar | None = None, floor: Floor | None
     )
 
 
-def test_every_figure_is_measured_beside_what_it_is_judged_by(figures: list[Figure]) -> None:
+def test_every_figure_is_measured_with_its_floor_and_its_bar(figures: list[Figure]) -> None:
     assert [figure.name for figure in figures] == NAMES
     assert [figure.name for figure in figures if not figure.value] == []
     beside = {figure.name for figure in figures if figure.floor and figure.floor.value}
@@ -117,7 +117,7 @@ def test_work_that_did_not_end_is_the_longest_bar_of_the_chart() -> None:
     assert "bar [0.50, 4.00]" in drawn
 
 
-def test_what_misses_its_bar_is_explained_and_what_holds_it_is_not() -> None:
+def test_a_figure_that_misses_its_bar_is_explained_and_one_that_meets_it_is_not() -> None:
     missed = page.of_bench([a_figure(3.0, bar=Bar(value=2))])
     assert f"- `status`: {WHY['status']}" in missed
     assert WHY["status"] not in page.of_bench([a_figure(1.0, bar=Bar(value=2))])

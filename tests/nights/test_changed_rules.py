@@ -47,7 +47,7 @@ def test_a_new_value_restates_what_was_counted(counted: Company) -> None:
     assert (counted.value(FIRST, "mql"), counted.value(FIRST)) == (35.0, 100.0)
 
 
-def test_a_new_action_counts_what_comes_and_leaves_what_was_counted(
+def test_a_new_action_counts_new_conversions_and_leaves_the_counted_ones(
     counted: Company, sandbox: Sandbox
 ) -> None:
     counted.configure(("action_id = 222", "action_id = 333"))
@@ -59,7 +59,7 @@ def test_a_new_action_counts_what_comes_and_leaves_what_was_counted(
     assert (worth(sandbox, "222"), worth(sandbox, "333")) == ([150.0], [100.0])
 
 
-def test_a_further_rule_counts_its_milestone_of_deals_that_were_read_before(
+def test_an_additional_rule_counts_its_milestone_of_deals_read_before(
     counted: Company, sandbox: Sandbox
 ) -> None:
     counted.configure(more='[rules.early]\nmilestone = "mql"\naction_id = 333\n')
@@ -67,7 +67,7 @@ def test_a_further_rule_counts_its_milestone_of_deals_that_were_read_before(
     assert (worth(sandbox, "333"), worth(sandbox, "222")) == ([100.0], [100.0])
 
 
-def test_a_rule_that_is_taken_out_leaves_what_it_counted_until_the_deal_is_lost(
+def test_a_removed_rule_leaves_what_it_counted_until_the_deal_is_lost(
     counted: Company, sandbox: Sandbox
 ) -> None:
     gone = ('[rules.won]\nmilestone = "won"\naction_id = 222\n', "")
@@ -101,7 +101,7 @@ def test_a_shorter_lookback_leaves_what_was_counted(counted: Company, sandbox: S
     assert counted.entry(SECOND).reason == "click_outside_lookback"
 
 
-def test_a_longer_lookback_counts_what_was_out_of_it(company: Company) -> None:
+def test_a_longer_lookback_counts_deals_that_were_outside_it(company: Company) -> None:
     company.configure(("action_id = 222", "action_id = 222\nlookback_days = 3"))
     wins(company, FIRST)
     company.night(NIGHT[0])
@@ -111,7 +111,7 @@ def test_a_longer_lookback_counts_what_was_out_of_it(company: Company) -> None:
     assert company.value(FIRST) == 100.0
 
 
-def test_a_narrower_condition_takes_back_what_no_longer_meets_it(company: Company) -> None:
+def test_a_narrower_condition_takes_back_deals_that_no_longer_meet_it(company: Company) -> None:
     mapped = ("complete = true", 'complete = true\nsegments = { size = "customer" }')
     company.configure(mapped)
     wins(company, FIRST, customer="small")
@@ -134,7 +134,9 @@ def test_another_click_policy_leaves_the_click_that_was_counted(
     assert requests_of(sandbox) == sent
 
 
-def test_what_an_amount_of_zero_does_holds_for_deals_that_were_not_sent(company: Company) -> None:
+def test_a_new_setting_for_zero_amounts_applies_to_deals_that_were_not_sent(
+    company: Company,
+) -> None:
     company.configure(("action_id = 222", 'action_id = 222\namounts = { zero = "skip" }'))
     wins(company, FIRST, amount=0)
     company.night(NIGHT[0])
@@ -164,7 +166,7 @@ def test_enhanced_conversions_send_the_deals_that_have_no_click(company: Company
     assert company.sums() == {(Side.SENT, "accepted"): 1}
 
 
-def test_another_meaning_of_a_milestone_takes_back_what_no_longer_reaches_it(
+def test_redefining_a_milestone_takes_back_deals_that_no_longer_reach_it(
     counted: Company,
 ) -> None:
     stricter = ('won = "won"', 'won = { column = "won", when = { customer = "signed" } }')
@@ -173,14 +175,16 @@ def test_another_meaning_of_a_milestone_takes_back_what_no_longer_reaches_it(
     assert (counted.value(FIRST), counted.value(FIRST, "mql")) == (0.0, 20.0)
 
 
-def test_other_words_of_the_agreement_send_nothing(counted: Company, sandbox: Sandbox) -> None:
+def test_changing_the_words_of_the_agreement_sends_nothing(
+    counted: Company, sandbox: Sandbox
+) -> None:
     sent = requests_of(sandbox)
     counted.configure(more='[milestones.won]\ndefinition = "Signed."\nowner = "sales"\n')
     counted.night(NIGHT[1])
     assert requests_of(sandbox) == sent
 
 
-def test_a_change_that_takes_back_unusually_much_is_refused(company: Company) -> None:
+def test_a_change_that_would_take_back_unusually_much_is_refused(company: Company) -> None:
     for number in range(25):
         wins(company, f"D-{number}")
     company.night(NIGHT[0])
@@ -193,7 +197,7 @@ def test_a_change_that_takes_back_unusually_much_is_refused(company: Company) ->
     assert company.value("D-1") == 100.0
 
 
-def test_what_went_to_a_wrong_action_is_taken_back_there_and_counted_where_it_belongs(
+def test_conversions_in_a_wrong_action_are_taken_back_there_and_counted_in_the_right_one(
     counted: Company, sandbox: Sandbox
 ) -> None:
     nowhere = ("action_id = 222", 'action_id = 222\nwhen = { size = "nowhere" }')

@@ -103,7 +103,7 @@ def test_who_is_not_allow_listed_loses_nothing_by_changing_over(
 
 @pytest.mark.long
 @pytest.mark.parametrize(("before", "after"), [("ads", "google"), ("google", "ads")])
-def test_what_one_road_counted_is_not_sent_again_by_the_other(
+def test_a_conversion_counted_by_one_google_api_is_not_sent_again_by_the_other(
     company: Company, sandbox: Sandbox, before: str, after: str
 ) -> None:
     by(company, before)

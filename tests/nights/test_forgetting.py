@@ -204,6 +204,6 @@ def files(company: Company) -> list[Path]:
 
 
 @pytest.mark.usefixtures("ledger_in_a_file")
-def test_the_database_is_its_owners_alone(files: list[Path]) -> None:
+def test_the_database_is_readable_only_by_its_owner(files: list[Path]) -> None:
     assert len(files) >= 2
     assert [path.stat().st_mode & 0o777 for path in files] == [0o600] * len(files)

@@ -91,7 +91,7 @@ def test_a_lost_deal_is_taken_back_that_was_counted_unheard_and_refused_when_rep
     assert sent_in(company, sandbox, NIGHT[5]) == 0
 
 
-def test_so_is_one_whose_answer_was_lost_and_whose_repeat_was_refused_in_one_night(
+def test_a_deal_is_taken_back_though_its_answer_was_lost_and_its_repeat_refused_in_one_night(
     company: Company, sandbox: Sandbox
 ) -> None:
     won(company)
@@ -106,7 +106,7 @@ def test_so_is_one_whose_answer_was_lost_and_whose_repeat_was_refused_in_one_nig
     assert company.value("D-1") == 0.0
 
 
-def test_so_is_one_that_was_put_off_when_it_was_repeated(
+def test_a_deal_is_taken_back_though_its_repeat_was_deferred(
     company: Company, sandbox: Sandbox
 ) -> None:
     won(company)
@@ -133,7 +133,7 @@ def test_what_was_refused_at_once_is_not_taken_back(company: Company, sandbox: S
 
 
 @pytest.mark.long
-def test_a_restatement_heard_and_refused_when_repeated_is_told_back_to_what_was_confirmed(
+def test_a_restatement_received_but_refused_when_repeated_is_restated_to_the_confirmed_value(
     company: Company, sandbox: Sandbox
 ) -> None:
     won(company)
@@ -167,7 +167,7 @@ def test_the_audit_log_says_what_was_repeated_and_that_it_may_be_counted(
     assert json.loads(told["rejected"])["may_be_counted"] is True
 
 
-def test_on_the_google_ads_road_what_is_known_by_another_value_is_restated(
+def test_through_the_google_ads_api_a_conversion_known_with_another_value_is_restated(
     company: Company, sandbox: Sandbox
 ) -> None:
     by(company, "ads")
@@ -313,7 +313,7 @@ def test_what_was_put_off_says_nothing_of_a_person_who_no_longer_says_yes(
     assert not hashes_sent(sandbox)
 
 
-def test_a_retraction_put_off_is_silent_about_a_person_who_refused_since(
+def test_a_deferred_retraction_names_nothing_of_a_person_who_refused_since(
     company: Company, sandbox: Sandbox
 ) -> None:
     won(company)

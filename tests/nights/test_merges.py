@@ -111,7 +111,7 @@ def test_a_sale_that_was_deleted_is_taken_back_and_reported_where_it_looks_like_
 
 
 @pytest.mark.parametrize("vendor", ["pipedrive", "zoho"])
-def test_of_a_deletion_beside_two_changes_nobody_can_tell_the_survivor(
+def test_with_two_changes_at_a_deletion_the_surviving_deal_is_unknown(
     company: Company, vendor: str
 ) -> None:
     office = company.moves_to(vendor)

@@ -69,7 +69,7 @@ def test_a_request_that_is_never_repeated_leaves_once_and_stays_unsure(
 
 
 @pytest.mark.parametrize(("night", "sent"), [(NEXT, 1), (LATER, 0)])
-def test_one_that_is_known_for_two_days_is_repeated_in_time_or_not_at_all(
+def test_a_conversion_that_a_platform_knows_for_two_days_is_repeated_within_them_or_not_at_all(
     company: Company, sandbox: Sandbox, night: str, sent: int
 ) -> None:
     knowing(company, TWO_DAYS)

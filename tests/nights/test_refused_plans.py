@@ -51,9 +51,7 @@ def said_by(company: Company, event: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.long
-def test_what_is_released_is_what_was_refused_and_nothing_beyond(
-    company: Company, refused: int
-) -> None:
+def test_release_sends_exactly_the_refused_plan(company: Company, refused: int) -> None:
     won(company, "LATER")
     won(company, "N-3", amount=150)
     report = release(company, refused)
@@ -91,9 +89,7 @@ def test_the_plan_of_a_run_that_refused_nothing_cannot_be_released(
         release(company, refused - 1)
 
 
-def test_what_is_forced_is_a_new_plan_and_the_kept_one_is_dropped(
-    company: Company, refused: int
-) -> None:
+def test_force_sends_a_new_plan_and_drops_the_kept_one(company: Company, refused: int) -> None:
     won(company, "LATER")
     company.night(NIGHT[4], force=True)
     assert company.value("LATER") == 100.0

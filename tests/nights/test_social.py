@@ -93,7 +93,7 @@ def test_an_answer_that_was_lost_counts_once_and_is_never_confirmed_by_guessing(
 
 
 @everywhere
-def test_one_that_is_still_lost_days_later_stays_unsure_for_ever(
+def test_a_conversion_whose_answer_is_lost_for_days_stays_unsure(
     company: Company, sandbox: Sandbox, at: Social
 ) -> None:
     at.configure(company)

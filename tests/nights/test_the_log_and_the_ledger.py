@@ -111,7 +111,7 @@ def test_an_edit_of_any_column_of_the_ledger_is_found(lived: Company) -> None:
     assert not missed
 
 
-def test_what_no_state_needs_is_found_where_it_stands_in_a_row(lived: Company) -> None:
+def test_audit_verify_finds_a_ledger_column_that_the_state_does_not_use(lived: Company) -> None:
     for column in ("operation", "told_currency", "clicked_at", "event_at", "extras"):
         value = "'restate'" if column == "operation" else "1"
         idle = f"UPDATE ledger SET {column} = {value} WHERE id <> {COUNTED}"
@@ -162,7 +162,7 @@ def test_a_difference_is_said_in_plain_words(lived: Company) -> None:
 
 
 @pytest.mark.long
-def test_a_restored_ledger_stops_the_run_and_what_was_sent_since_is_told_again(
+def test_a_restored_ledger_stops_the_run_and_then_resends_what_was_sent_since(
     company: Company,
 ) -> None:
     won(company)

@@ -128,7 +128,7 @@ def test_a_click_counts_only_for_its_own_network(both: Company, room: MicrosoftR
     assert both.entry("D-1", "sale").reason == "waiting_for_click"
 
 
-def test_a_deal_that_is_won_again_is_counted_anew_at_another_second(
+def test_a_deal_that_is_won_again_is_counted_again_at_another_second(
     both: Company, room: MicrosoftRoom
 ) -> None:
     won(both)
@@ -206,7 +206,7 @@ def test_one_platform_that_is_down_costs_the_other_nothing(
 
 
 @pytest.mark.parametrize("kind", ["unavailable_before", "refused"])
-def test_and_so_it_is_the_other_way_round(
+def test_an_outage_of_google_does_not_affect_the_other_platform(
     both: Company, room: MicrosoftRoom, sandbox: Sandbox, kind: str
 ) -> None:
     sandbox.platform.faults.add(PlannedFault(on="ingest", every=1, kind=kind))

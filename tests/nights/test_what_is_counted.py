@@ -89,7 +89,7 @@ TAKEN_BACK: dict[str, tuple[dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize(("change", "reason"), TAKEN_BACK.values(), ids=TAKEN_BACK)
-def test_what_no_longer_stands_is_taken_back_to_zero_once(
+def test_a_conversion_that_no_longer_holds_is_set_to_zero_once(
     company: Company, sandbox: Sandbox, change: dict[str, str], reason: str
 ) -> None:
     won(company)
@@ -124,7 +124,7 @@ def test_a_deal_missing_from_an_export_of_changes_stays(company: Company) -> Non
 
 
 @pytest.mark.parametrize(("change", "_reason"), TAKEN_BACK.values(), ids=TAKEN_BACK)
-def test_what_stands_again_counts_again(
+def test_a_conversion_that_holds_again_counts_again(
     company: Company, change: dict[str, str], _reason: str
 ) -> None:
     won(company)
@@ -344,7 +344,7 @@ def test_a_refused_row_is_sent_again_when_its_value_changes(
     assert company.value("D-1") == 101.0
 
 
-def test_a_code_nobody_knows_is_reported_to_a_person(company: Company, sandbox: Sandbox) -> None:
+def test_an_unknown_code_is_reported_to_a_person(company: Company, sandbox: Sandbox) -> None:
     sandbox.platform.verdicts = {"G-D-1": "PROCESSING_ERROR_REASON_MERCURY_RETROGRADE"}
     won(company)
     company.night(NIGHT[0])
@@ -361,7 +361,7 @@ WAITING_VERDICTS = [
 
 
 @pytest.mark.parametrize(("code", "due"), WAITING_VERDICTS)
-def test_a_row_put_off_keeps_its_code_and_goes_out_again_when_due(
+def test_a_deferred_row_keeps_its_code_and_goes_out_again_when_due(
     company: Company, sandbox: Sandbox, code: str, due: str
 ) -> None:
     sandbox.platform.verdicts = {"G-D-1": code}
@@ -379,7 +379,7 @@ def test_a_row_put_off_keeps_its_code_and_goes_out_again_when_due(
 
 
 @pytest.mark.long
-def test_a_deal_edited_while_put_off_still_goes_out_when_due(
+def test_a_deal_edited_while_deferred_still_goes_out_when_due(
     company: Company, sandbox: Sandbox
 ) -> None:
     sandbox.platform.verdicts = {"G-D-1": "PROCESSING_ERROR_REASON_TOO_RECENT_CLICK"}
@@ -395,7 +395,7 @@ def test_a_deal_edited_while_put_off_still_goes_out_when_due(
 
 
 @pytest.mark.long
-def test_a_deal_edited_while_a_correction_is_put_off_is_still_corrected_when_due(
+def test_a_deal_edited_while_its_correction_is_deferred_is_still_corrected_when_due(
     company: Company, sandbox: Sandbox
 ) -> None:
     won(company)

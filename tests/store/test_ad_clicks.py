@@ -27,7 +27,9 @@ def log(passing: Passing, *gclids: str) -> None:
     clicks.save(passing.connection, SeenClicks.of(sightings))
 
 
-def test_what_is_told_is_kept_for_ids_of_logs_and_deals_and_replaced(passing: Passing) -> None:
+def test_campaigns_are_stored_for_click_ids_of_logs_and_deals_and_replaced_later(
+    passing: Passing,
+) -> None:
     log(passing, "logged")
     save(passing, a_deal(clicks=(a_candidate(a_click("carried")),)))
     day = [told("logged", "Brand"), told("carried", "Generic"), told("strangers", "Brand")]

@@ -50,7 +50,7 @@ def spent(passing: Passing, account: str = ACCOUNT) -> dict[date, Decimal]:
     return dict(ad_costs.spent_by_day(passing.connection, account, [MONDAY, TUESDAY]))
 
 
-def test_what_is_said_last_stands_in_the_place_of_what_was_said_before(passing: Passing) -> None:
+def test_the_latest_costs_of_a_day_replace_the_earlier_ones(passing: Passing) -> None:
     save(passing, a_cost("1.50"), a_cost("2.25", campaign_id="18"), a_cost("4", TUESDAY))
     save(passing, a_cost("7"), account=OTHER)
     assert spent(passing) == {MONDAY: Decimal("3.75"), TUESDAY: Decimal(4)}
@@ -59,7 +59,7 @@ def test_what_is_said_last_stands_in_the_place_of_what_was_said_before(passing: 
     assert spent(passing, OTHER) == {MONDAY: Decimal(7)}
 
 
-def test_a_day_that_cost_nothing_was_asked_for_all_the_same(passing: Passing) -> None:
+def test_a_day_without_costs_counts_as_fetched(passing: Passing) -> None:
     save(passing)
     asked = ad_costs.days_asked(passing.connection, ACCOUNT)
     assert asked == {MONDAY: NOW, TUESDAY: NOW}
@@ -71,9 +71,7 @@ def test_a_millionth_is_kept(passing: Passing) -> None:
     assert spent(passing) == {MONDAY: Decimal("0.000001")}
 
 
-def test_criteria_that_are_alike_are_added_up_and_one_without_an_item_is_left_to_its_campaign() -> (
-    None
-):
+def test_equal_criteria_are_added_up_and_one_without_an_item_counts_for_its_campaign() -> None:
     costs = [
         a_cost("1", view="audience", item="77"),
         a_cost("2", view="audience", item="77"),

@@ -250,7 +250,7 @@ def forget_everything(connection: Connection) -> None:
         pytest.param(swap, 4, "or its digest was edited", id="two changed places"),
     ],
 )
-def test_verify_names_the_first_event_that_is_not_what_was_written(
+def test_verify_names_the_first_changed_event(
     database: Database, tamper: Callable[[Connection], Any], number: int, problem: str
 ) -> None:
     a_log(database)
@@ -315,7 +315,7 @@ def test_nothing_is_appended_to_a_keyed_log_without_its_key(keyed: str, key: byt
 
 
 @pytest.mark.parametrize("is_cut", [False, True])
-def test_a_chain_that_was_computed_anew_is_found_by_the_key(keyed: str, *, is_cut: bool) -> None:
+def test_a_recomputed_chain_is_detected_with_the_key(keyed: str, *, is_cut: bool) -> None:
     with opened(keyed, None) as forger:
         with forger.transaction("forge") as connection:
             unprotect_log(connection)
@@ -373,6 +373,6 @@ def test_a_head_that_was_kept_elsewhere_shows_a_log_that_was_cut(database: Datab
 
 
 @pytest.mark.parametrize("text", ["", "5", "5:", "5:ab", f"x:{'ab' * 32}", f"5:{'zz' * 32}"])
-def test_what_is_no_head_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_head_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="a head is NUMBER:DIGEST"):
         Head.parse(text)

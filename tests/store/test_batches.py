@@ -275,7 +275,7 @@ def test_a_batch_untried_goes_out_again_word_for_word(database: Database) -> Non
     assert again.batch.statements == batch.batch.statements
 
 
-def test_a_correction_moves_what_was_told_only_once_it_is_confirmed(database: Database) -> None:
+def test_a_correction_changes_the_told_value_only_once_it_is_confirmed(database: Database) -> None:
     settle(database, reserved(database, "D-1"), Confirmed())
     with database.transaction("take back") as connection:
         rows.moved(connection, 1, rows.taken_back_step())

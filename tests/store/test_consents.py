@@ -49,7 +49,7 @@ def due(passing: Passing) -> set[str]:
         return {one.deal.deal_id for one in deals.due(connection, NOW, limit=100)}
 
 
-def test_news_makes_the_deals_due_of_whoever_said_it_once(passing: Passing) -> None:
+def test_a_consent_statement_makes_that_person_s_deals_due_once(passing: Passing) -> None:
     with_ada(passing, "D-1", "D-2")
     with passing.transaction("hear") as connection:
         consents.add_of_site(connection, [(KEY, said())])
@@ -59,7 +59,7 @@ def test_news_makes_the_deals_due_of_whoever_said_it_once(passing: Passing) -> N
     assert due(passing) == {"D-1", "D-2"}
 
 
-def test_the_same_again_is_no_news_and_an_older_statement_neither(passing: Passing) -> None:
+def test_a_repeated_or_older_consent_statement_changes_nothing(passing: Passing) -> None:
     with_ada(passing, "D-1")
     with passing.transaction("hear") as connection:
         consents.add_of_site(connection, [(KEY, said())])

@@ -134,9 +134,7 @@ def test_a_ledger_is_not_copied_while_a_run_is_going_on_in_it(
     assert not has_tables(target)
 
 
-def test_nothing_stays_of_a_copy_that_does_not_pass_its_check(
-    database: Database, target: Database
-) -> None:
+def test_a_copy_that_fails_its_check_is_removed(database: Database, target: Database) -> None:
     def refuse(connection: Connection) -> None:
         assert connection.execute(select(remembered)).first() is None
         raise ConvsyncError("the log does not hold")

@@ -33,7 +33,7 @@ def counted(ledger: Passing, period: Period, *, by_segments: bool) -> set[tuple[
     }
 
 
-def test_conversions_are_counted_with_those_that_are_alike(passing: Passing) -> None:
+def test_equal_conversions_are_counted_together(passing: Passing) -> None:
     segments = {"D-1": {"region": "north"}, "D-2": {"region": "north"}, "D-3": {}, "D-4": {}}
     save(passing, *(a_deal(name, segments=of, amount=Decimal(7)) for name, of in segments.items()))
     run = a_run(passing.connection)

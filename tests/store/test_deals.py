@@ -456,7 +456,7 @@ def test_missing_deals_can_be_marked_while_they_are_still_being_listed(
         pytest.param([1_000_000], id="the millionth"),
     ],
 )
-def test_what_was_seen_is_seen_and_nothing_else(rows: list[int]) -> None:
+def test_a_set_of_row_numbers_contains_exactly_the_added_ones(rows: list[int]) -> None:
     seen = Seen()
     seen.add(rows)
     around = {row + step for row in rows for step in (-8, -1, 0, 1, 8)} | {0, 2**31 - 1}

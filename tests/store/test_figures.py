@@ -17,7 +17,7 @@ from tests.store.rows import a_run, plan, save
 DAY = timedelta(days=1)
 
 
-def test_what_is_ready_is_added_up_by_rule_with_the_highest_value(database: Database) -> None:
+def test_the_outbox_is_added_up_by_rule_with_the_highest_value(database: Database) -> None:
     names = [f"D-{number}" for number in range(120)]
     save(database, *map(a_deal, names))
     with database.transaction("plan") as connection:

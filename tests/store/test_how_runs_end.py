@@ -32,7 +32,7 @@ def machine(database: Database) -> Machine:
 @pytest.mark.parametrize(
     "raised", [KeyboardInterrupt(), SystemExit(7), MemoryError(), ValueError("jane@example.com")]
 )
-def test_whatever_is_raised_the_run_gets_its_end_and_gives_the_lock_back(
+def test_after_any_error_the_run_is_ended_and_its_lock_released(
     machine: Machine, raised: BaseException
 ) -> None:
     def fail() -> None:
@@ -70,13 +70,13 @@ def test_a_record_that_can_be_read_no_more_ends_one_run_with_exit_code_1(
     assert machine.night(FIRST + 3 * DAY).exit_code == 1
 
 
-def test_so_many_unreadable_records_as_the_limit_says_are_put_up_with(machine: Machine) -> None:
+def test_unreadable_records_up_to_the_limit_are_tolerated(machine: Machine) -> None:
     machine.crm.extra = [BAD]
     services = replace(machine.services(FIRST, FIRST), run_limits=RunLimits(unreadable=1))
     assert run(services).exit_code == 0
 
 
-def test_where_it_is_not_known_what_is_missing_the_run_says_so(machine: Machine) -> None:
+def test_a_run_says_if_it_does_not_know_what_is_missing(machine: Machine) -> None:
     machine.crm.is_complete = True
     machine.changes("D-1", FIRST - HOUR)
     machine.changes("D-2", FIRST - HOUR)

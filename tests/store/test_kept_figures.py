@@ -78,7 +78,7 @@ def test_the_same_question_is_worked_out_once_and_another_by_itself(
 
 
 @pytest.mark.parametrize("happens", ["a night", "a note", "an hour"])
-def test_it_is_worked_out_anew_once_something_has_changed(
+def test_a_report_is_computed_again_once_something_has_changed(
     kept: KeptFigures, report: Report, database: Database, hours: list[float], happens: str
 ) -> None:
     a_night(database)
@@ -98,7 +98,7 @@ def note(database: Database) -> None:
 
 
 @pytest.mark.long
-def test_who_asks_while_it_is_worked_out_anew_is_shown_what_there_is(
+def test_a_report_being_recomputed_is_shown_in_its_last_version(
     hurried: KeptFigures, report: Report, database: Database
 ) -> None:
     first = hurried.of(PATH, USUAL, report)
@@ -124,7 +124,7 @@ def test_twenty_who_ask_first_wait_for_one_answer(kept: KeptFigures, report: Rep
         assert {answer.result(GUARD_S).period for answer in answers} == {"answer 1 to "}
 
 
-def test_what_makes_no_sense_is_refused_each_time_and_kept_for_nobody(
+def test_an_invalid_request_for_a_report_is_refused_each_time_and_not_cached(
     kept: KeptFigures, report: Report
 ) -> None:
     for _ in range(2):

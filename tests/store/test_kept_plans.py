@@ -40,7 +40,9 @@ def test_what_agrees_goes_and_nothing_that_was_planned_beside_it(database: Datab
         assert sorted(sent(connection, run_id)) == sorted(map(order_id, ("one", "two")))
 
 
-def test_what_would_say_something_else_by_now_is_named_and_does_not_go(database: Database) -> None:
+def test_a_planned_statement_that_would_now_differ_is_named_and_not_sent(
+    database: Database,
+) -> None:
     save(database, *map(a_deal, ("one", "two")))
     with database.transaction("plan") as connection:
         run_id = planned(connection, "one", "two")
@@ -52,7 +54,9 @@ def test_what_would_say_something_else_by_now_is_named_and_does_not_go(database:
         assert sent(connection, run_id) == [order_id("one")]
 
 
-def test_what_went_meanwhile_is_named_and_does_not_go_twice(database: Database) -> None:
+def test_a_planned_conversion_sent_meanwhile_is_named_and_not_sent_twice(
+    database: Database,
+) -> None:
     save(database, a_deal("one"))
     with database.transaction("plan") as connection:
         run_id = planned(connection, "one")

@@ -344,7 +344,7 @@ def test_what_the_platform_counts_is_what_it_was_told_and_not_taken_back(
         pytest.param(NOW, 2, {}, id="of another run"),
     ],
 )
-def test_what_is_ready_is_planned_or_deferred_until_now(
+def test_the_outbox_has_planned_conversions_and_deferred_ones_that_are_due(
     database: Database, now: datetime, run_id: int | None, ready: dict[Operation, int]
 ) -> None:
     a_funnel(database)
@@ -435,7 +435,7 @@ def test_times_of_a_period_are_of_the_milestones_that_were_reached_in_it(
         assert account.times_to_milestones(connection, long_before) == []
 
 
-def test_times_to_milestones_stand_quickest_first_and_leave_out_what_was_not_sent(
+def test_times_to_milestones_are_sorted_and_leave_out_conversions_that_were_not_sent(
     database: Database,
 ) -> None:
     sent(database, [9 * HOUR], by="slow")

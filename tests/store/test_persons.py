@@ -162,7 +162,7 @@ def test_a_key_of_too_many_clicks_finds_none_and_is_listed_until_it_is_allowed(
 
 
 @pytest.mark.parametrize("many", [persons.MANY, 0], ids=["by what is new", "by all keys"])
-def test_a_crowd_is_listed_takes_in_whoever_comes_to_it_and_breaks_up_with_its_keys(
+def test_a_crowd_is_listed_grows_with_new_deals_and_dissolves_with_its_keys(
     ledger: Ledger, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(persons, "MANY", many)
@@ -195,7 +195,7 @@ def test_nobody_is_joined_where_no_click_could_be_found_by_it(ledger: Ledger) ->
     assert ledger.connection.execute(kept).scalar_one() == 2
 
 
-def test_whoever_is_forgotten_is_nobodys_kin(ledger: Ledger) -> None:
+def test_a_forgotten_person_is_linked_to_no_other_deals(ledger: Ledger) -> None:
     ledger.night([a_sale("D-1", EMAIL), a_sale("D-2", EMAIL), a_sighting("hers", EMAIL)])
     persons.forget(ledger.connection, [1])
     assert persons.history(ledger.connection, [1]) == []

@@ -248,7 +248,7 @@ def test_any_number_of_runs_may_have_ended(database: Database) -> None:
         pytest.param(batches, id="a batch with rows"),
     ],
 )
-def test_what_others_rest_on_cannot_be_removed(ready: Database, owner: Any) -> None:
+def test_a_row_that_others_refer_to_cannot_be_deleted(ready: Database, owner: Any) -> None:
     with pytest.raises(ConvsyncError) as caught, ready.transaction("remove") as connection:
         connection.execute(delete(owner))
     assert_in_our_words(caught.value)

@@ -110,7 +110,7 @@ def test_a_deal_that_comes_again_from_a_new_source_is_refused(database: Database
         assert not renames.counting_again(connection, rules=["won"], sources=["export", "crm"])
 
 
-def test_what_counts_under_removed_names_is_added_up(database: Database) -> None:
+def test_conversions_under_removed_names_are_added_up(database: Database) -> None:
     save(database, a_deal("D-1"), a_deal("D-2"), a_deal("D-3"))
     with database.transaction("count") as connection:
         run_id = counted(connection, "D-1", "D-2")

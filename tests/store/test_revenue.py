@@ -196,7 +196,7 @@ def test_a_preview_sees_what_it_would_read_and_leaves_nothing(database: Database
     assert came(database, 1) == {1: ["10.00", "10.00"]}
 
 
-def test_whoever_is_forgotten_is_behind_no_line(database: Database) -> None:
+def test_revenue_of_a_forgotten_customer_names_nobody(database: Database) -> None:
     save(database, a_sale("D-1", WON_AT))
     kept(database, of_customer("R-1", NOW))
     with database.transaction("forget") as connection:

@@ -94,7 +94,7 @@ def test_an_ended_lease_is_taken_over(database: Database) -> None:
     assert row_of(database, second)["lock"] == "run"
 
 
-def test_a_renewed_lease_begins_anew_and_says_how_far_the_run_has_come(
+def test_a_renewed_lease_starts_again_and_says_how_far_the_run_has_come(
     database: Database,
 ) -> None:
     first = begin(database)

@@ -21,7 +21,7 @@ def known(connection: Connection) -> Customers:
     return sales.customers(connection, WON_AT)
 
 
-def test_sales_are_by_customer_and_time_without_what_is_gone_withdrawn_or_to_come(
+def test_sales_are_listed_by_customer_and_time_without_lost_withdrawn_or_future_ones(
     database: Database,
 ) -> None:
     chunk = [

@@ -36,7 +36,7 @@ def found_in(database: Database, *leads: Deal) -> list[Shortfall]:
     return [*shortfalls_of(database, ORDER, ["region"], ALL_TIME, now=NOW, exchange=Exchange())]
 
 
-def test_a_group_that_goes_on_more_seldom_is_told_with_what_it_costs(database: Database) -> None:
+def test_a_group_that_goes_on_less_often_is_listed_with_its_cost(database: Database) -> None:
     north = [lead(number, "north", wins=number < 30) for number in range(100)]
     south = [lead(number, "south", wins=number < 10) for number in range(100)]
     (told,) = found_in(database, *north, *south)

@@ -229,7 +229,7 @@ def test_sums_follow_a_rule_and_a_source_to_their_new_names(database: Database) 
         ),
     ],
 )
-def test_a_sum_that_was_edited_is_found_and_counted_anew(
+def test_an_edited_sum_is_detected_and_recomputed(
     database: Database, table: Table, change: dict[str, object], said: str
 ) -> None:
     with rolled_back(database) as connection:

@@ -71,7 +71,7 @@ def test_a_night_says_how_it_ended_and_what_the_platforms_answered(database: Dat
     assert night.uploads == 4
 
 
-def test_one_that_goes_on_is_passed_over_until_its_lease_is_over(database: Database) -> None:
+def test_a_running_night_is_ignored_until_its_lease_has_ended(database: Database) -> None:
     before = a_night(database, days_ago=1)
     killed = a_night(database, exit_code=None)
     night = last_night(database)
@@ -173,7 +173,7 @@ def test_unreadable_records_are_counted_by_source(database: Database) -> None:
         assert watching.unreadable(connection) == {"crm": 2, "erp": 1}
 
 
-def test_what_people_were_told_is_kept_as_it_was(database: Database) -> None:
+def test_the_text_of_a_sent_alert_is_kept_unchanged(database: Database) -> None:
     known = {
         "unreadable:crm": KnownState(since=NOW, text="“1 record”", told_at=NOW, told_size=1),
         "chain": KnownState(since=NOW, text=""),

@@ -189,7 +189,7 @@ def test_pools_are_printed_as_airflow_imports_them() -> None:
     assert listed["convsync-my-project"]["include_deferred"] is False
 
 
-def test_the_pools_of_a_folder_are_printed_or_why_there_are_none(
+def test_the_pools_of_a_folder_or_the_reason_for_none_are_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["convsync.airflow", str(tmp_path)])
@@ -221,7 +221,7 @@ def test_the_chunks_of_a_backfill_hold_each_day_once() -> None:
         (date(2026, 1, 1) + timedelta(days=LONGEST_CHUNKS), 1, "make them longer"),
     ],
 )
-def test_a_range_that_is_none_is_refused(last: date, days: int, said: str) -> None:
+def test_an_invalid_range_is_refused(last: date, days: int, said: str) -> None:
     with pytest.raises(OperatorError, match=said):
         chunks_of(date(2026, 1, 1), last, days)
 
@@ -239,7 +239,7 @@ def test_a_range_that_is_none_is_refused(last: date, days: int, said: str) -> No
     ],
     ids=["night", "unasked", "preview", "verdict"],
 )
-def test_each_exit_code_has_its_fate_and_what_was_killed_may_pass(
+def test_each_exit_code_decides_the_task_s_end_and_a_killed_one_is_retried(
     fates: dict[int, Fate], expected: list[Fate]
 ) -> None:
     assert [fate_of(code, fates) for code in range(len(expected))] == expected
@@ -306,7 +306,7 @@ def test_a_command_that_is_stopped_ends_by_sigterm_long_before_its_time(process:
     assert ended.exit_code == -signal.SIGTERM
 
 
-def test_what_is_typed_for_each_task() -> None:
+def test_each_airflow_task_runs_its_commands() -> None:
     first, last = date(2026, 1, 1), date(2026, 1, 31)
     assert commands.check() == [("db", "upgrade"), ("check",)]
     assert commands.run() == [("run",)]

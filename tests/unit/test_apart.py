@@ -70,7 +70,7 @@ def test_a_process_that_is_killed_leaves_its_work_to_the_next_run() -> None:
         next(results)
 
 
-def test_whoever_wants_no_more_leaves_nobody_at_work() -> None:
+def test_closing_the_results_ends_the_child_process() -> None:
     results = in_another_process(whose_process, 1_000_000)
     process = next(results)
     assert is_running(process)
@@ -78,7 +78,7 @@ def test_whoever_wants_no_more_leaves_nobody_at_work() -> None:
     assert not is_running(process)
 
 
-def test_nobody_is_left_at_work_where_the_first_process_is_killed() -> None:
+def test_no_child_process_survives_the_killed_parent() -> None:
     work = (
         "import os, signal\n"
         "from convsync.process.apart import in_another_process\n"
@@ -96,7 +96,7 @@ def test_nobody_is_left_at_work_where_the_first_process_is_killed() -> None:
         time.sleep(0.01)
 
 
-def test_what_the_work_prints_is_no_result() -> None:
+def test_output_printed_by_a_child_process_is_not_a_result() -> None:
     assert list(in_another_process(printing)) == [1]
 
 

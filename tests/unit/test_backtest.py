@@ -42,7 +42,7 @@ def test_what_is_foretold_month_by_month_comes_where_nothing_changes(steady: Bac
     assert sum(within) >= 6
 
 
-def test_where_groups_differ_each_month_is_foretold_better_than_by_one_rate(
+def test_if_groups_differ_each_month_is_predicted_better_than_by_one_rate(
     steady: Backtest,
 ) -> None:
     for one in steady.forecasts:
@@ -76,7 +76,7 @@ def test_a_month_whose_rate_moved_is_called_drift_and_the_others_are_not() -> No
     assert not drifted & {"month 8", "month 9", "month 10"}
 
 
-def test_a_month_is_foretold_only_from_what_was_known_at_its_beginning() -> None:
+def test_a_month_is_predicted_only_from_what_was_known_at_its_start() -> None:
     """What comes after the month changes what came of it, and not what was foretold."""
     leads = made_up(Random(3), 1_000, APART)
     later = [lead for lead in leads if lead.reached["mql"].since < 270]
@@ -84,7 +84,7 @@ def test_a_month_is_foretold_only_from_what_was_known_at_its_beginning() -> None
     assert tried(later, 8, 9).forecasts[0].expected == foretold.expected
 
 
-def test_before_the_first_sale_is_known_nothing_is_foretold() -> None:
+def test_nothing_is_predicted_before_the_first_known_sale() -> None:
     assert not tried(made_up(Random(4), 50, {"a": 0.2}, days=400), 0, 1).forecasts
 
 

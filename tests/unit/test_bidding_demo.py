@@ -52,7 +52,7 @@ def test_the_first_line_says_which_campaign_is_cheap_and_which_sells() -> None:
     assert by_leads > 5 * by_values
 
 
-def test_what_is_learned_of_campaigns_comes_from_the_leads_of_the_company_alone() -> None:
+def test_campaign_values_are_learned_only_from_the_company_s_own_leads() -> None:
     company = Company(Feed.EXPECTED, Random(1))
     company.live()
     learned = company.learned(365.0)

@@ -94,7 +94,7 @@ def test_a_good_token_names_somebody_and_their_role(provider: responses.Requests
     assert comes_back(provider, by_oidc()) == User(name="ola", role=Role.OPERATOR)
 
 
-def test_the_code_is_exchanged_with_our_secret_and_the_verifier_of_what_was_asked(
+def test_the_code_is_exchanged_with_our_secret_and_the_request_s_verifier(
     provider: responses.RequestsMock,
 ) -> None:
     page = by_oidc()

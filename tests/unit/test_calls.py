@@ -59,7 +59,7 @@ def test_the_other_side_is_given_the_time_it_asks_for() -> None:
 
 
 @pytest.mark.parametrize("error", [REFUSED, NONSENSE, NOT_TODAY])
-def test_what_waiting_does_not_mend_is_tried_once(error: ConvsyncError) -> None:
+def test_a_call_that_waiting_cannot_fix_is_tried_once(error: ConvsyncError) -> None:
     attempt, slept = made(error, "never")
     assert attempt.error is error
     assert slept == []
@@ -80,7 +80,7 @@ def test_what_waiting_does_not_mend_is_tried_once(error: ConvsyncError) -> None:
         pytest.param([NONSENSE], False, False, id="answered with nonsense"),
     ],
 )
-def test_what_may_have_been_heard_and_what_cannot_have_been(
+def test_a_failed_call_says_whether_the_platform_may_have_accepted_it(
     answers: list[ConvsyncError | str], *, may_have_been_taken: bool, was_surely_not_taken: bool
 ) -> None:
     attempt, _ = made(*answers)

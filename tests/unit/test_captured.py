@@ -72,7 +72,7 @@ def base64(text: str) -> str:
         pytest.param(f"\u200b{ID[:9]}\u200d{ID[9:]}\ufeff", None, id="characters without width"),
     ],
 )  # fmt: skip
-def test_what_wraps_a_click_id_is_opened(text: str, at: datetime | None) -> None:
+def test_a_wrapped_click_id_is_unwrapped(text: str, at: datetime | None) -> None:
     assert captured_in(GCLID, text) == [Captured(ClickId(GCLID, ID), at)]
 
 
@@ -89,7 +89,7 @@ def test_what_wraps_a_click_id_is_opened(text: str, at: datetime | None) -> None
         f"dclid={ID}", f"yclid={ID}", "1", "undefinedundefined", '{"value": null}', '{"gclid":""}',
     ],
 )  # fmt: skip
-def test_what_stands_where_a_click_id_is_missing_is_none(text: str) -> None:
+def test_a_placeholder_for_a_missing_click_id_is_no_click_id(text: str) -> None:
     assert captured_in(GCLID, text) == []
 
 

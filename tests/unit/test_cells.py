@@ -47,7 +47,7 @@ COMMA = CellReader(CellFormat(has_decimal_comma=True))
         pytest.param("0.10", "0.10", None, id="as exact as stated"),
     ],
 )
-def test_an_amount_is_exactly_what_is_written(
+def test_an_amount_is_read_exactly_as_written(
     text: str, dot: str | None, comma: str | None
 ) -> None:
     for cells, expected in ((ISO, dot), (COMMA, comma)):
@@ -85,7 +85,7 @@ def test_a_currency_beside_an_amount_is_read_where_it_means_one(
     ["1.2.3", "1,2345", "12k", "1.2M", "5 %", "1,2 Mio", "12 pcs", "€5€", "--5", "5-", "NaN", "inf",
      "1e99", "1200 ABC", "XAU 5", "9" * 19, "٣٤", "1 2 3", "free", "(5", "$", "."],
 )  # fmt: skip
-def test_what_is_no_amount_is_a_problem(text: str) -> None:
+def test_a_cell_that_is_not_an_amount_is_reported(text: str) -> None:
     with pytest.raises(CellError):
         ISO.amount(text)
 

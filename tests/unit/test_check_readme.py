@@ -28,7 +28,7 @@ def problems(page: str) -> list[str]:
         pytest.param("It's `convsync`, and `make`.", id="the names alone"),
     ],
 )
-def test_what_exists_passes(page: str) -> None:
+def test_existing_commands_and_links_pass(page: str) -> None:
     assert problems(page) == []
 
 
@@ -54,7 +54,7 @@ def test_what_exists_passes(page: str) -> None:
         pytest.param("~~~sh\nmake test demos\n~~~", "no target demos", id="the second target"),
     ],
 )
-def test_what_does_not_exist_is_named_with_its_line(page: str, said: str) -> None:
+def test_unknown_commands_and_links_are_named_with_their_line(page: str, said: str) -> None:
     (problem,) = problems(page)
     assert said in problem
 
@@ -65,7 +65,7 @@ def test_a_link_to_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert dead_links_of(page, tmp_path) == ["the link to gone.md leads nowhere"]
 
 
-def test_a_page_with_an_open_quote_is_read_all_the_same() -> None:
+def test_a_page_with_an_unclosed_quote_is_still_read() -> None:
     assert [quoted.words for quoted in commands_in("`make don't`")] == [("make", "don't")]
 
 

@@ -190,7 +190,7 @@ def test_not_being_allow_listed_is_answered_with_the_way_to_the_data_manager_api
 
 
 @pytest.mark.parametrize("table", [REFUSALS, PROCESSING])
-def test_a_code_that_no_table_knows_is_kept_and_put_off_for_a_day(
+def test_an_unknown_code_is_kept_and_deferred_for_a_day(
     table: Mapping[str, Meaning],
 ) -> None:
     code, tomorrow = "INVENTED_NEXT_YEAR", NOW + timedelta(days=1)
@@ -284,7 +284,7 @@ BLOCKING = [
     "table", [REFUSALS, PROCESSING, ads.CONVERSION_UPLOAD, ads.CONVERSION_ADJUSTMENT_UPLOAD]
 )
 @pytest.mark.parametrize("part", BLOCKING)
-def test_what_the_account_is_refused_for_is_refused_to_no_row_for_good(
+def test_a_refusal_because_of_the_account_rejects_no_row_for_good(
     part: str, table: Mapping[str, Meaning]
 ) -> None:
     about = {code: meaning.what for code, meaning in table.items() if part in code}
@@ -330,7 +330,7 @@ def test_a_code_is_explained_in_a_sentence(
 
 @pytest.mark.parametrize("explain", [explain_dm, ads.explain_code])
 @pytest.mark.parametrize("code", ["OF_NEXT_YEAR", "conversion_upload_error.977", "x_error.Y"])
-def test_a_code_nobody_knows_is_not_explained(
+def test_an_unknown_code_is_not_explained(
     explain: Callable[[str], CodeMeaning | None], code: str
 ) -> None:
     assert explain(code) is None

@@ -44,7 +44,7 @@ FULL, NIGHTLY = a_read(100, amount=95), a_read(10, amount=8)
         pytest.param([FULL], a_read(1, 2, amount=1), "", id="two may always be"),
     ],
 )  # fmt: skip
-def test_what_is_new_is_told_from_chance(
+def test_changed_contents_are_distinguished_from_chance(
     before: Sequence[Counts], tonight: Counts, says: str
 ) -> None:
     found = list(news_in(tonight, before))

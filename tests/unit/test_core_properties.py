@@ -349,7 +349,7 @@ def test_a_rule_that_was_removed_sends_nothing_but_what_takes_back(
 
 
 @given(entries(), st.booleans(), nights)
-def test_what_was_told_is_never_told_again(
+def test_a_comeback_that_was_sent_is_never_sent_again(
     entry: LedgerEntry, is_conversion: bool, now: datetime
 ) -> None:
     if (told := entry.told) is None:

@@ -116,7 +116,7 @@ def test_credentials_that_are_nowhere_are_named_with_the_command_that_makes_them
     assert f"--scopes={scope}," in message
 
 
-def test_a_key_file_that_is_none_is_named_and_not_quoted(tmp_path: Path) -> None:
+def test_an_invalid_key_file_is_named_and_not_quoted(tmp_path: Path) -> None:
     path = tmp_path / "key.json"
     path.write_text(json.dumps({"private_key": SECRET}))
     with pytest.raises(OperatorError, match=r"key\.json") as raised:
@@ -157,7 +157,7 @@ def test_a_token_that_is_called_back_early_is_renewed_by_the_next_try(
     raise_if_called_back(credentials, "ads", is_new=True)  # then it is the credentials' fault
 
 
-def test_nobody_has_nothing_to_renew() -> None:
+def test_anonymous_credentials_are_not_renewed() -> None:
     assert not keep_fresh(AnonymousCredentials(), "ads", ADS_SCOPE)
     raise_if_called_back(AnonymousCredentials(), "ads", is_new=False)
 

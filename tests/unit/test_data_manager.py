@@ -270,7 +270,7 @@ def test_of_several_reasons_on_a_row_the_gravest_decides(*, is_reversed: bool) -
     assert refused(1, violations(*(reversed(named) if is_reversed else named))) == [MISSING]
 
 
-def test_rows_that_do_not_exist_burn_none_that_do() -> None:
+def test_rows_that_do_not_exist_reject_none_that_do() -> None:
     beyond = violations(("events[2]", "REQUIRED_FIELD_MISSING"))
     assert refused(2, info("INVALID_ARGUMENT"), beyond) == [UNTRIED, UNTRIED]
     both = violations(("events[7]", "INVALID_FORMAT"), ("events[0]", "REQUIRED_FIELD_MISSING"))
@@ -289,7 +289,7 @@ def test_a_refusal_that_says_nothing_at_all_is_halved_too() -> None:
     assert refused(1) == [Rejected(code="INVALID_ARGUMENT")]
 
 
-def test_a_reason_of_next_year_is_kept_and_put_off() -> None:
+def test_an_unknown_reason_is_kept_and_deferred() -> None:
     kept = Deferred(code="OF_NEXT_YEAR", until=NOW + timedelta(days=1), is_unknown=True)
     assert refused(2, violations(("events[1]", "OF_NEXT_YEAR"))) == [UNTRIED, kept]
     assert refused(1, info("OF_NEXT_YEAR")) == [kept]
@@ -303,7 +303,7 @@ def test_a_reason_to_wait_that_names_no_row_is_every_rows() -> None:
     )
 
 
-def test_what_nothing_gets_past_stops_the_run_with_the_fix() -> None:
+def test_a_refusal_of_the_whole_request_stops_the_run_and_names_the_fix() -> None:
     asked = error_details_pb2.RequestInfo(request_id="req-1")
     with pytest.raises(OperatorError, match=r"batch 7: .*\(request req-1\)") as raised:
         refused(3, asked, info("NOT_ALLOWLISTED"))

@@ -140,7 +140,7 @@ NONSENSE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("body", NONSENSE.values(), ids=NONSENSE)
-def test_what_makes_no_sense_settles_nothing(body: Mapping[str, Any]) -> None:
+def test_a_nonsensical_status_settles_nothing(body: Mapping[str, Any]) -> None:
     with pytest.raises(UnexpectedResponseError, match="The status of batch 7"):
         verdict(body)
 
@@ -150,7 +150,7 @@ def a_refusal(*details: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("reason", ["INVALID_REQUEST_ID", "NOT_FOUND"])
-def test_a_request_nobody_knows_is_told_apart(reason: str) -> None:
+def test_an_unknown_request_is_distinguished(reason: str) -> None:
     assert verdict(a_refusal({"reason": reason}), 400) == Unknown()
     in_a_field = {"fieldViolations": [{"field": "request_id", "reason": reason}]}
     assert verdict(a_refusal(in_a_field), 400) == Unknown()

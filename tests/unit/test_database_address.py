@@ -58,7 +58,9 @@ def test_an_address_that_cannot_be_right_is_told_how_to_be_written(url: str, say
     st.text(st.sampled_from("xq@:/?#%&=[]+ "), min_size=1, max_size=8),
     st.sampled_from(["postgresql+psycopg", "mysql+pymysql", "mssql+pyodbc"]),
 )
-def test_no_part_of_a_password_is_ever_taken_for_anything_else(password: str, driver: str) -> None:
+def test_no_part_of_a_password_is_read_as_another_part_of_the_url(
+    password: str, driver: str
+) -> None:
     """As it is, not escaped: it is refused, or read as the password it is."""
     url = f"{driver}://reader:{password}@db.internal/crm"
     if (problem := problem_of_address(url)) is not None:

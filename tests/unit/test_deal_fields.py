@@ -13,7 +13,7 @@ def test_a_new_field_touches_few_files() -> None:
     assert 0 < len(LISTED) < 10, "with the migration it is at most ten"
 
 
-def test_each_of_them_has_its_part_of_a_field_that_is_there() -> None:
+def test_every_file_listed_for_a_deal_field_handles_an_existing_field() -> None:
     without = [name for name in LISTED if "customer_type" not in (PRODUCT / name).read_text()]
     assert without == []
 

@@ -53,7 +53,7 @@ def test_a_change_of_currency_is_told_however_small_the_change_of_amount() -> No
     assert decide(deal, a_milestone(), rule, [], an_entry(value=usd(100)), now=NOW) == EUR
 
 
-def test_what_may_count_otherwise_is_told_its_value_however_small_the_change() -> None:
+def test_an_unsure_conversion_is_restated_however_small_the_change() -> None:
     rule = replace(a_rule(), smallest_change=Decimal("0.05"))
     entry = an_entry(value=usd(100), is_unsure=True)
     assert decide(a_deal(amount=101), a_milestone(), rule, [], entry, now=NOW) == usd(101)
@@ -122,7 +122,7 @@ def test_what_turned_out_to_be_many_deals_counts_nothing_new(
     assert may_be_repeated(entry, shared, rule) is is_repeated
 
 
-def test_a_correction_on_its_way_does_not_hide_what_was_told() -> None:
+def test_a_correction_in_flight_does_not_hide_the_told_value() -> None:
     rule = replace(a_rule(), smallest_change=Decimal("0.05"))
     entry = structs.replace(an_entry(value=usd(100)), told=usd(90))
     deal = a_deal(amount=91)

@@ -195,7 +195,7 @@ def test_the_image_is_small_runs_without_root_and_says_whether_it_is_well() -> N
     assert all("--no-cache-dir" in rest for word, rest in instructions if " pip install" in rest)
 
 
-def test_the_image_copies_what_is_there_and_types_what_the_program_knows() -> None:
+def test_the_image_copies_existing_files_and_runs_existing_commands() -> None:
     instructions = dockerfile()
     for word, rest in instructions:
         if word == "COPY" and "--from" not in rest:

@@ -123,7 +123,7 @@ def test_every_test_that_a_page_names_is_there(path: Path) -> None:
         assert not test or f"def {test}(" in (ROOT / file).read_text("utf-8"), named
 
 
-def test_a_remark_is_what_stands_beside_a_key_and_goes_on_below_or_else_above_it() -> None:
+def test_a_remark_is_the_comment_beside_a_key_and_below_it_or_else_above_it() -> None:
     lines = [
         "[deals.crm]",
         'kind = "csv"',

@@ -137,7 +137,7 @@ def test_a_credential_is_told_of_from_two_weeks_before_its_last_day(
     assert [finding.text for finding in findings_of(Facts(at=NOW), terms)] == said
 
 
-def test_what_stops_nights_comes_first() -> None:
+def test_findings_that_stop_nights_come_first() -> None:
     facts = Facts(at=NOW, unreadable={"crm": 1}, chain="event 7 is missing")
     assert troubles(facts) == ["chain", "unreadable:crm"]
 
@@ -147,6 +147,6 @@ def test_every_trouble_says_what_to_do(trouble: Trouble) -> None:
     assert FIXES[trouble].endswith(".")
 
 
-def test_a_failed_night_that_sends_nothing_is_no_drop_beside_its_failure() -> None:
+def test_a_failed_night_that_sends_nothing_is_not_reported_as_a_drop_as_well() -> None:
     facts = Facts(at=NOW, night=a_night(is_at_its_end=False), uploads=sent_daily(0, *[5] * 9))
     assert troubles(facts) == ["failed"]

@@ -33,7 +33,7 @@ from convsync.model.stage import Stage
         pytest.param("call 0151 55501234 at 9", "call [phone] at 9", id="a number among words"),
     ],
 )
-def test_what_is_kept_of_a_text(text: str, kept: str) -> None:
+def test_free_text_is_stored_without_people(text: str, kept: str) -> None:
     assert without_people(text, "DE") == kept
     assert CellReader(CellFormat(phone_region="DE")).segment(text) == kept
 

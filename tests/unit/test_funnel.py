@@ -72,7 +72,9 @@ def reached(*stages: str, funnel: Funnel | None = None) -> dict[str, int]:
         pytest.param(("Qualified", "gone stage"), {"sql": 0}, id="a stage that was deleted"),
     ],
 )
-def test_what_stands_after_a_history(stages: tuple[str, ...], expected: dict[str, int]) -> None:
+def test_a_history_ends_with_the_milestones_that_still_hold(
+    stages: tuple[str, ...], expected: dict[str, int]
+) -> None:
     assert reached(*stages) == expected
 
 
@@ -204,7 +206,7 @@ def test_of_changes_with_one_stamp_the_last_listed_is_last_unless_the_record_say
     st.sampled_from(NAMES),
     st.lists(st.one_of(st.none(), st.integers(-5, 20)), min_size=4, max_size=4),
 )
-def test_whatever_a_record_says_what_it_is_in_stands_and_only_that_is_estimated(
+def test_the_record_s_stage_holds_and_only_that_one_is_an_estimate(
     stages: list[str], now_in: str, stamps: list[int | None]
 ) -> None:
     history = [Entered(str(NAMES.index(one)), day(number)) for number, one in enumerate(stages)]
@@ -269,7 +271,7 @@ def test_stages_compare_within_one_pipeline(
     st.lists(st.sampled_from(NAMES), min_size=1, max_size=8),
     st.lists(st.sampled_from(["h1", "h2"]), max_size=6),
 )
-def test_nothing_beside_the_sale_undoes_or_re_dates_what_was_reached(
+def test_other_pipelines_neither_undo_nor_re_date_a_milestone(
     stages: list[str], beside: list[str]
 ) -> None:
     funnel = Funnel(MILESTONES, [*STAGES, *HANDOVER], source="crm")
@@ -380,7 +382,7 @@ def test_a_win_in_a_stage_that_was_deleted_since_stays_where_it_was() -> None:
         pytest.param(("New", "Won"), (), id="it had gone back before it was won"),
     ],
 )
-def test_a_history_that_begins_late_says_nothing_against_what_is_below_it(
+def test_a_history_that_begins_late_does_not_contradict_earlier_milestones(
     stages: tuple[str, ...], expected: tuple[str, ...]
 ) -> None:
     funnel = Funnel(MILESTONES, STAGES, source="crm")

@@ -308,12 +308,12 @@ def kept(code: str) -> Deferred:
     return Deferred(code=code, until=NOW + DAY, is_unknown=True)
 
 
-def test_a_number_the_package_does_not_know_is_kept_and_put_off() -> None:
+def test_an_unknown_error_number_is_kept_and_deferred() -> None:
     outcomes = answered(of_many(2), an_error(number=977, row=1))
     assert outcomes[1] == kept("conversion_upload_error.977")
 
 
-def test_an_enum_the_package_does_not_know_is_kept_and_put_off() -> None:
+def test_an_unknown_enum_is_kept_and_deferred() -> None:
     unknown = an_error(row=1)
     unknown.error_code.Clear()
     unknown.error_code.MergeFromString(bytes([0xA8, 0x46, 0x07]))  # field 1125, varint 7
@@ -321,7 +321,7 @@ def test_an_enum_the_package_does_not_know_is_kept_and_put_off() -> None:
     assert outcomes == [Confirmed(), kept("error_code_1125.7")]
 
 
-def test_an_error_code_that_is_empty_is_put_off_too() -> None:
+def test_a_row_with_an_empty_error_code_is_deferred_too() -> None:
     empty = an_error(row=0)
     empty.error_code.Clear()
     assert answered(of_many(1), empty) == [kept("error_code.0")]
@@ -392,7 +392,7 @@ def test_an_error_of_a_row_that_was_not_sent_costs_none_that_was_taken() -> None
 
 
 @pytest.mark.parametrize("value", [b"", b"\xff\xff\xff"])
-def test_a_failure_that_cannot_be_read_puts_off_what_was_not_taken(value: bytes) -> None:
+def test_an_unreadable_failure_defers_the_rows_that_were_not_accepted(value: bytes) -> None:
     batch = of_many(2)
     response = a_response(batch, an_error(row=1))
     detail = response.partial_failure_error.details[0]
@@ -404,7 +404,7 @@ def test_a_failure_that_cannot_be_read_puts_off_what_was_not_taken(value: bytes)
     ]
 
 
-def test_what_stops_every_row_stops_the_run_and_names_the_request() -> None:
+def test_an_error_on_every_row_stops_the_run_and_names_the_request() -> None:
     batch = of_many(3)
     errors = [an_error("not_allowlisted_error", 2, row=row) for row in range(3)]
     with pytest.raises(OperatorError) as raised:
@@ -415,7 +415,7 @@ def test_what_stops_every_row_stops_the_run_and_names_the_request() -> None:
     assert 'kind = "data_manager"' in message
 
 
-def test_what_stops_only_some_rows_burns_none_and_settles_the_others() -> None:
+def test_a_stopping_error_on_some_rows_rejects_none_and_settles_the_others() -> None:
     outcomes = answered(
         of_many(3),
         an_error("not_allowlisted_error", 2, row=0),
@@ -468,7 +468,7 @@ def test_a_quota_spent_on_every_row_is_waited_for_as_long_as_the_server_says() -
 NOT_FOUND = ("conversion_adjustment_upload_error", 5)
 
 
-def test_what_cannot_be_found_to_be_adjusted_is_looked_for_once_more() -> None:
+def test_an_adjustment_whose_conversion_is_not_found_is_tried_once_more() -> None:
     batch = of_many(1, Operation.RETRACT)
     assert answered(batch, an_error(*NOT_FOUND)) == [
         Deferred(code="CONVERSION_NOT_FOUND", until=NOW + DAY, is_once=True)
@@ -510,7 +510,7 @@ def test_a_quota_spent_half_way_puts_off_the_rest() -> None:
         ),
     ],
 )
-def test_a_corrections_code_is_read_by_what_was_to_be_corrected(
+def test_a_correction_s_code_is_read_by_its_operation(
     number: int, operation: Operation, outcome: Any
 ) -> None:
     error = an_error("conversion_adjustment_upload_error", number, row=0)
@@ -581,7 +581,7 @@ def test_a_transient_error_under_any_status_is_tried_again() -> None:
         ("INVALID_ARGUMENT", "header_error", 3, "login_customer_id"),
     ],
 )
-def test_what_nothing_gets_past_stops_the_run_with_the_fix(
+def test_a_refusal_of_the_whole_request_stops_the_run_and_names_the_fix(
     code: str, family: str, number: int, said: str
 ) -> None:
     with pytest.raises(OperatorError, match=r"request req-1") as raised:

@@ -85,7 +85,7 @@ def test_a_summary_without_an_upload_has_neither_a_day_nor_a_rate() -> None:
     assert (found.last_upload_on, found.success_rate, found.pending_rate) == (None, None, None)
 
 
-def test_an_alert_of_a_kind_nobody_knows_is_kept() -> None:
+def test_an_alert_of_an_unknown_kind_is_kept() -> None:
     summary = getattr(row(), ACTION_SUMMARY)
     known, unknown = summary.alerts.add(), summary.alerts.add()
     known.error.conversion_upload_error = 977

@@ -204,7 +204,7 @@ def test_a_weekend_is_compared_with_weekends_once_enough_are_known() -> None:
     assert set(totals(days_like(SUNDAY, month[:6], needed=3)[1])) == {5, 500}
 
 
-def test_what_is_more_than_four_weeks_ago_is_forgotten() -> None:
+def test_nights_more_than_four_weeks_ago_are_ignored() -> None:
     assert totals(days_like(TUESDAY, nights(*[1] * 40), needed=3)[1]).count(1) <= NIGHTS
 
 
@@ -223,7 +223,9 @@ def test_one_odd_night_lifts_the_limit_no_higher_than_its_neighbours_would(
 
 
 @given(past_nights, st.integers(1, 5_000))
-def test_whatever_is_refused_more_of_it_is_refused_as_well(past: list[int], count: int) -> None:
+def test_if_a_number_of_uploads_is_refused_so_is_any_larger_one(
+    past: list[int], count: int
+) -> None:
     usual = Usual(days=[sent(one) for one in past])
     if found(sent(count), usual):
         assert found(sent(count + 1), usual)

@@ -34,9 +34,7 @@ def day(number: int) -> datetime:
         ("2026-10-01T10:00:00+02:00", START),
     ],
 )
-def test_a_date_that_stands_for_none_is_none(
-    written: str | None, expected: datetime | None
-) -> None:
+def test_a_placeholder_date_is_no_date(written: str | None, expected: datetime | None) -> None:
     assert instant(written) == expected
 
 

@@ -44,14 +44,14 @@ def test_csv_is_its_text(text: str) -> None:
 
 @pytest.mark.parametrize("status", [204, 304])
 @responses.activate
-def test_nothing_new_is_none(status: int) -> None:
+def test_an_empty_answer_is_none(status: int) -> None:
     responses.get(f"{URL}/deals", status=status)
     assert an_http().get("deals") is None
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 @responses.activate
-def test_what_may_pass_is_tried_again(status: int) -> None:
+def test_a_transient_status_is_retried(status: int) -> None:
     responses.get(f"{URL}/deals", status=status)
     responses.get(f"{URL}/deals", json={"ok": True})
     http = an_http()
@@ -90,7 +90,7 @@ def test_a_wait_longer_than_a_run_should_take_is_not_waited_for() -> None:
     ],
 )
 @responses.activate
-def test_what_will_not_pass_is_not_tried_again(status: int, error: type[ConvsyncError]) -> None:
+def test_a_permanent_status_is_not_retried(status: int, error: type[ConvsyncError]) -> None:
     responses.get(f"{URL}/deals", status=status, headers={"Location": "https://elsewhere.example"})
     http = an_http()
     with pytest.raises(error):

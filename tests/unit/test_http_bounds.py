@@ -147,7 +147,7 @@ def test_every_request_names_convsync_and_its_version() -> None:
         ("https://user:pass@crm.example", "contains a user or a password"),
     ],
 )
-def test_credentials_go_nowhere_that_others_could_read_them(url: str, says: str) -> None:
+def test_credentials_are_never_sent_unencrypted_to_another_machine(url: str, says: str) -> None:
     with pytest.raises(OperatorError, match=says) as refused:
         an_http(url).get("deals")
     assert "pass@" not in str(refused.value)
@@ -171,7 +171,7 @@ def test_a_host_that_is_not_there_is_named() -> None:
         an_http("https://nowhere.invalid").get("deals")
 
 
-def test_a_certificate_nobody_trusts_is_a_persons_to_fix(tmp_path: Path) -> None:
+def test_an_untrusted_certificate_is_for_a_person_to_fix(tmp_path: Path) -> None:
     made = this_process_certificate()
     key = tmp_path / "key.pem"
     key.write_bytes(made.key)

@@ -38,7 +38,7 @@ def test_an_address_is_normalised_as_google_does_it(raw: str) -> None:
 
 
 @given(st.text(max_size=30))
-def test_what_we_take_for_an_address_google_does_too(raw: str) -> None:
+def test_every_address_we_accept_google_normalises_the_same(raw: str) -> None:
     ours = normalised_email(raw)
     assert ours is None or ours == googles_email("".join(raw.split()))
 
@@ -95,7 +95,7 @@ def test_an_international_number_is_normalised_and_hashed_as_google_does_it(raw:
     st.text(st.sampled_from("0123456789 -()/."), max_size=14),
     st.sampled_from([None, "DE", "GB", "US"]),
 )
-def test_what_we_send_for_a_number_google_would_leave_as_it_is(
+def test_google_would_leave_our_phone_numbers_unchanged(
     start: str, rest: str, region: str | None
 ) -> None:
     ours = normalised_phone(start + rest, region)

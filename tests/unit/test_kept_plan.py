@@ -36,7 +36,7 @@ def _stating(**changes: object) -> LedgerEntry:
         ),
     ],
 )
-def test_what_would_be_said_otherwise_has_another_digest(other: LedgerEntry) -> None:
+def test_a_different_statement_has_a_different_digest(other: LedgerEntry) -> None:
     assert digest_of(other) != digest_of(an_entry(State.PLANNED))
 
 

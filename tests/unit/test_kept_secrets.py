@@ -102,7 +102,7 @@ def test_a_list_of_sign_ins_that_was_spoilt_is_named_with_the_fix(keeper: Keeper
         sign_ins(keeper)
 
 
-def test_files_are_their_owners_alone(tmp_path: Path) -> None:
+def test_files_are_readable_only_by_their_owner(tmp_path: Path) -> None:
     Folder(tmp_path / "secrets").write({TOKEN: "x"})
     assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "secrets" / TOKEN).stat().st_mode) == 0o600

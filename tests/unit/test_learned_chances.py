@@ -41,7 +41,7 @@ def spread(chance: float) -> float:
     return chance * (1 - chance)
 
 
-def test_where_all_have_ended_the_chance_is_the_share_that_was_won() -> None:
+def test_if_all_leads_are_decided_the_chance_is_the_share_won() -> None:
     table = learned(leads_of("a", won=300, lost=700))
     assert chance(table) == pytest.approx(0.3, abs=0.001)
 
@@ -66,7 +66,7 @@ def test_a_milestone_that_was_withdrawn_later_still_stood_then() -> None:
     assert learned([*there, *withdrawn], day=500.0).cells["mql"][""].leads == 400
 
 
-def test_a_sale_after_the_window_is_none_within_it() -> None:
+def test_a_sale_after_the_window_does_not_count_within_it() -> None:
     late = [Lead(("a",), {"mql": Spell(0.0)}, won=Spell(91.0 + 60)) for _ in range(400)]
     assert chance(learned([*leads_of("a", won=100), *late])) == pytest.approx(0.2, abs=0.001)
 
@@ -168,7 +168,7 @@ def test_without_any_amount_there_are_chances_and_no_values() -> None:
     assert table.value_of("mql", ("a",)) is None
 
 
-def test_groups_that_lie_no_further_apart_than_chance_puts_them_are_all_alike() -> None:
+def test_groups_that_differ_no_more_than_by_chance_share_one_value() -> None:
     groups = {
         name: Known(mean, 0, 100) for name, mean in zip("abcd", (0.09, 0.1, 0.1, 0.11), strict=True)
     }

@@ -178,7 +178,7 @@ def test_each_move_takes_exactly_its_own_arrows(
 
 
 @pytest.mark.parametrize("state", [None, *State])
-def test_what_may_have_been_told_more_is_marked_in_the_state_it_is_in(state: State | None) -> None:
+def test_an_entry_is_marked_unsure_in_the_state_it_is_in(state: State | None) -> None:
     if state in IN_FLIGHT or state is None:
         with pytest.raises(ForbiddenMoveError):
             moves.marked_unsure(entry_in(state))
@@ -265,7 +265,7 @@ def test_one_event_says_of_many_entries_what_one_of_each_would(outcome: Outcome)
     [THERE, Rejected(code="X"), Blocked(code="TERMS"), Deferred(code="LATER", until=UNTIL)],
     ids=str,
 )
-def test_what_goes_wrong_is_written_down_deal_by_deal(outcome: Outcome) -> None:
+def test_bad_outcomes_are_recorded_deal_by_deal(outcome: Outcome) -> None:
     assert moves.settled_together([1, 2], outcome, 7, ACTION) is None
 
 
@@ -288,7 +288,7 @@ def test_some_conversion_already_there_is_anothers_on_a_first_try() -> None:
 
 
 @pytest.mark.parametrize("is_unsure", [False, True])
-def test_it_is_our_own_where_our_request_may_have_been_heard(*, is_unsure: bool) -> None:
+def test_an_existing_conversion_is_ours_if_our_request_may_have_arrived(*, is_unsure: bool) -> None:
     entry = an_entry(State.SENDING, is_unsure=is_unsure)
     after = moves.settled(entry, THERE, is_repeat=not is_unsure, now=NOW).after
     assert (after.state, after.told) == (State.CONFIRMED, usd(100))
@@ -328,7 +328,9 @@ OUTCOMES: list[Outcome] = [
 
 @pytest.mark.parametrize("is_repeat", [False, True])
 @pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: type(outcome).__name__)
-def test_what_a_repeat_leaves_unconfirmed_is_unsure(outcome: Outcome, *, is_repeat: bool) -> None:
+def test_a_conversion_whose_repeat_is_not_confirmed_is_unsure(
+    outcome: Outcome, *, is_repeat: bool
+) -> None:
     entry = an_entry(State.SENDING, batch=3)
     assert moves.settled(entry, outcome, is_repeat=is_repeat, now=NOW).after.is_unsure is is_repeat
 
@@ -358,7 +360,7 @@ def test_what_was_never_counted_cannot_be_kept_nor_be_beyond_correction() -> Non
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_what_is_being_asked_is_not_yet_said_to_count_otherwise(state: State) -> None:
+def test_an_entry_in_flight_is_not_yet_said_to_count_otherwise(state: State) -> None:
     entry = an_entry(state, is_unsure=True)
     assert entry.may_count_otherwise is (state not in IN_FLIGHT)
     assert not an_entry(state).may_count_otherwise

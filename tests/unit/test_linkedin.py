@@ -45,7 +45,7 @@ def read(answer: Answer, rows: int = 1) -> list[Outcome]:
     return list(outcomes_of(answer, batch, NOW, destination="linkedin"))
 
 
-def test_an_event_says_what_was_planned_and_nothing_of_when_it_is_sent() -> None:
+def test_an_event_says_what_was_planned_but_not_when_it_is_sent() -> None:
     event_at = datetime(2026, 3, 2, 15, 4, 5, 123_000, tzinfo=UTC)
     statement = a_linkedin_statement(event_at=event_at, value=usd(99))
     assert request_of(a_batch(statement)) == {
@@ -92,7 +92,7 @@ def test_at_most_five_e_mails_go_out_behind_the_click() -> None:
         pytest.param({"operation": Operation.RETRACT}, OPERATION_NOT_TAKEN, id="taking back"),
     ],
 )
-def test_what_linkedin_does_not_take_is_known_beforehand(
+def test_rows_linkedin_does_not_accept_are_known_beforehand(
     changes: dict[str, Any], code: str | None
 ) -> None:
     assert TAKES.refusal_of(a_linkedin_statement(**changes), NOW) == code
@@ -196,7 +196,7 @@ def test_a_spent_limit_was_not_taken_and_is_over_with_the_minute() -> None:
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
-def test_what_passes_may_have_been_taken(status: int) -> None:
+def test_a_transient_failure_may_have_been_accepted(status: int) -> None:
     with pytest.raises(TransientError) as raised:
         read(answered(status))
     assert not raised.value.surely_not_taken

@@ -45,7 +45,7 @@ SECRETS = {
 
 
 @pytest.mark.parametrize(("text", "secret"), SECRETS.values(), ids=SECRETS)
-def test_a_secret_is_blanked_wherever_it_stands(text: str, secret: str) -> None:
+def test_a_secret_is_blanked_wherever_it_occurs(text: str, secret: str) -> None:
     assert secret in text
     assert secret not in redacted(text)
 
@@ -62,7 +62,7 @@ def test_a_secret_is_blanked_wherever_it_stands(text: str, secret: str) -> None:
         "destinations.google: customer 1234567890 was refused with 403",
     ],
 )
-def test_what_a_fault_is_found_by_stays(text: str) -> None:
+def test_redaction_keeps_what_identifies_a_fault(text: str) -> None:
     assert redacted(text) == text
 
 
@@ -108,7 +108,7 @@ def test_each_try_again_is_logged_with_its_wait_and_its_cause(
     assert line["because"] == "busy, says [e-mail]"
 
 
-def test_a_phase_reports_what_was_counted_in_it_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_phase_reports_only_its_own_counts(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure(LogFormat.JSON)
     with log.bound(run=7):
         with log.phase("read"):

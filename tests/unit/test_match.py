@@ -485,7 +485,7 @@ def test_a_later_click_of_another_network_does_not_take_the_credit() -> None:
         assert matched.click == own
 
 
-def test_clicks_of_other_networks_alone_leave_room_for_one_of_ours_until_the_window_ends() -> None:
+def test_with_only_other_networks_clicks_a_deal_waits_until_the_window_ends() -> None:
     others = a_click("msclkid", kind=ClickIdKind.MSCLKID, clicked_at=WON_AT - DAY)
     waiting = match(others, rule=GOOGLES)
     assert waiting == Waiting(reason=Reason.WAITING_FOR_CLICK, until=WON_AT + 90 * DAY)

@@ -60,7 +60,7 @@ def read(answer: Answer, rows: int = 1) -> list[Outcome]:
     return list(outcomes_of(answer, batch, NOW, destination="meta"))
 
 
-def test_an_event_says_what_was_planned_and_nothing_of_when_it_is_sent() -> None:
+def test_an_event_says_what_was_planned_but_not_when_it_is_sent() -> None:
     statement = a_meta_statement(variables={"days_to_close": "12"}, value=usd(99))
     assert an_event(variables={"days_to_close": "12"}, value=usd(99)) == {
         "event_name": statement.action.action_id,
@@ -79,13 +79,13 @@ def test_an_event_says_what_was_planned_and_nothing_of_when_it_is_sent() -> None
     }
 
 
-def test_an_fbclid_that_nobody_knows_the_time_of_was_seen_by_the_milestone() -> None:
+def test_an_fbclid_without_a_time_was_seen_by_the_milestone() -> None:
     event_at = NOW - timedelta(days=1)
     event = an_event(clicked_at=None, event_at=event_at)
     assert event["user_data"] == {"fbc": fbc_of("IwAR-x_Y", event_at)}
 
 
-def test_hashes_stand_in_lists_beside_the_click_or_alone() -> None:
+def test_hashes_are_sent_in_lists_with_or_without_a_click() -> None:
     who = Identifiers(emails=("a" * 64, "b" * 64), phones=("c" * 64,))
     assert an_event(click_id=None, identifiers=who)["user_data"] == {
         "em": ["a" * 64, "b" * 64],
@@ -128,7 +128,7 @@ def test_test_events_and_the_apps_proof_go_out_only_where_they_are_set() -> None
         ),
     ],
 )
-def test_what_would_cost_a_whole_request_is_known_beforehand(
+def test_a_row_that_would_make_meta_refuse_the_request_is_known_beforehand(
     changes: dict[str, Any], code: str | None
 ) -> None:
     statement = a_meta_statement(**({"event_at": NOW - timedelta(days=1)} | changes))
@@ -166,7 +166,7 @@ def test_any_other_answer_leaves_all_of_them_unknown(body: Any) -> None:
 
 
 @pytest.mark.parametrize("code", THROTTLED)
-def test_what_is_throttled_was_not_taken_and_says_when_to_come_back(code: str) -> None:
+def test_a_throttled_request_was_not_accepted_and_says_when_to_retry(code: str) -> None:
     usage = '{"1": [{"estimated_time_to_regain_access": 2}, {"call_count": 100}]}'
     headers = {"x-business-use-case-usage": usage}
     body = {"error": {"code": int(code)}}
@@ -177,13 +177,13 @@ def test_what_is_throttled_was_not_taken_and_says_when_to_come_back(code: str) -
 
 
 @pytest.mark.parametrize("code", PASSING)
-def test_what_passes_may_have_been_taken(code: str) -> None:
+def test_a_transient_failure_may_have_been_accepted(code: str) -> None:
     with pytest.raises(TransientError) as raised:
         read(refused(int(code), status=500))
     assert not raised.value.surely_not_taken
 
 
-def test_what_meta_calls_transient_is_whatever_its_code() -> None:
+def test_an_error_meta_calls_transient_is_transient_whatever_its_code() -> None:
     with pytest.raises(TransientError):
         read(refused(100, 2804001, is_transient=True))
 
@@ -200,7 +200,7 @@ def test_what_meta_calls_transient_is_whatever_its_code() -> None:
         (368, None, "Account quality"),
     ],
 )
-def test_what_a_person_has_to_fix_stops_whatever_the_status(
+def test_an_error_for_a_person_to_fix_stops_the_run_whatever_the_status(
     code: int, subcode: int | None, said: str, status: int
 ) -> None:
     with pytest.raises(OperatorError, match=said):

@@ -21,7 +21,7 @@ TWO_WEEKS = 14
 pytestmark = pytest.mark.skipif(not OLIST.is_dir(), reason="Olist's data are not here")
 
 
-def test_where_there_are_many_leads_each_month_is_foretold_better_than_by_one_rate() -> None:
+def test_with_many_leads_each_month_is_predicted_better_than_by_one_rate() -> None:
     forecasts = [one for one in olist_backtest(olist_leads(OLIST)).forecasts if one.leads >= MANY]
     assert [one.month for one in forecasts] == ["2018-01", "2018-02", "2018-03"]
     for one in forecasts:

@@ -81,7 +81,7 @@ def test_an_error_comes_after_what_stands_before_it() -> None:
     assert none_of_ours_is_left()
 
 
-def test_a_reader_that_leaves_ends_what_is_waited_for() -> None:
+def test_closing_a_reader_ends_its_wait() -> None:
     is_waiting = Event()
     waited: list[float] = []
 

@@ -36,7 +36,7 @@ def test_every_row_is_answered_by_the_part_it_went_in() -> None:
 
 
 @pytest.mark.parametrize("error", [REFUSED, NONSENSE, SPENT])
-def test_rows_that_were_told_to_nobody_come_back_beside_those_that_were_taken(
+def test_rows_the_platform_skipped_come_back_along_with_the_accepted_ones(
     error: ConvsyncError,
 ) -> None:
     outcomes = upload_in_parts(BATCH, [([0, 1], taken), ([2, 3], failing(error))])
@@ -44,7 +44,7 @@ def test_rows_that_were_told_to_nobody_come_back_beside_those_that_were_taken(
 
 
 @pytest.mark.parametrize("error", [REFUSED, NONSENSE, SPENT, AWAY])
-def test_what_stops_the_first_part_stops_the_batch(error: ConvsyncError) -> None:
+def test_an_error_on_the_first_part_stops_the_batch(error: ConvsyncError) -> None:
     with pytest.raises(type(error)) as raised:
         upload_in_parts(BATCH, [([0], failing(error)), ([1, 2, 3], taken)])
     assert raised.value is error

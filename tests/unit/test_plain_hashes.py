@@ -25,7 +25,7 @@ def sha(text: str) -> str:
         pytest.param(sha("ada@gmail.com"), [], id="hashed already"),
     ],
 )
-def test_an_address_that_googles_rule_changes_has_a_plain_hash_beside(
+def test_an_address_that_google_s_rule_changes_also_has_a_plain_hash(
     text: str, plain: list[str]
 ) -> None:
     hashes = PlainHashes(CellFormat(joins_plain_hashes=True))
@@ -62,7 +62,7 @@ def test_who_is_taken_out_takes_the_plain_hash_along() -> None:
     assert left.plain == ((sha(PHONE[0]), sha(PHONE[1])),)
 
 
-def test_plain_hashes_stand_beside_googles_where_a_platform_wants_them() -> None:
+def test_plain_hashes_are_kept_with_google_s_if_a_platform_needs_them() -> None:
     hashes = PlainHashes(CellFormat(keeps_plain_hashes=True))
     who = Identifiers(emails=(sha(GMAIL[0]),), phones=(sha(PHONE[0]),))
     found = hashes.beside(who, ["A.da@Gmail.com"], ["030 901820", "+1 555 1234567"], "DE")

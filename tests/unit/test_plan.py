@@ -135,7 +135,7 @@ FRESH = [
 
 
 @pytest.mark.parametrize("entry", FRESH)
-def test_what_the_platform_does_not_know_is_new(entry: LedgerEntry | None) -> None:
+def test_a_conversion_the_platform_does_not_know_is_new(entry: LedgerEntry | None) -> None:
     conversion = a_conversion()
     item = plan_upload(ORDER_ID, conversion, entry, now=NOW)
     assert (item.step, item.conversion, item.value) == (Step.NEW, conversion, usd(100))
@@ -148,7 +148,7 @@ def test_what_has_a_reason_is_not_sent(entry: LedgerEntry | None) -> None:
 
 
 @pytest.mark.parametrize("entry", FRESH)
-def test_what_may_count_later_waits(entry: LedgerEntry | None) -> None:
+def test_a_conversion_that_may_count_later_waits(entry: LedgerEntry | None) -> None:
     expected = Planned(Step.WAIT, reason=Reason.WAITING_FOR_CLICK, until=LATER)
     assert plan(NO_CLICK_YET, entry) == expected
 
@@ -267,7 +267,7 @@ def test_what_was_taken_back_is_not_taken_back_again_and_counts_again_once_it_st
         pytest.param(Operation.RETRACT, usd(0), LOST_DEAL, usd(130), id="a retraction"),
     ],
 )
-def test_a_correction_put_off_or_refused_goes_out_again_only_when_it_changed(
+def test_a_deferred_or_refused_correction_goes_out_again_only_when_it_changed(
     state: State, operation: Operation, value: Money, same: Decision, other: Decision
 ) -> None:
     due_at = LATER if state is State.DEFERRED else None
@@ -280,7 +280,7 @@ def test_a_correction_put_off_or_refused_goes_out_again_only_when_it_changed(
 @pytest.mark.parametrize(
     "decision", [pytest.param(usd(100), id="went back"), pytest.param(NO_AMOUNT, id="went blank")]
 )
-def test_a_correction_is_dropped_when_what_was_told_is_right_again(
+def test_a_correction_is_dropped_when_the_confirmed_value_is_right_again(
     state: State, decision: Decision
 ) -> None:
     entry = an_entry(state, operation=Operation.RESTATE, value=usd(120), told=usd(100))
@@ -294,7 +294,7 @@ UNANSWERED = [State.PLANNED, State.DEFERRED, State.REJECTED, State.NOT_SENT, Sta
 
 
 @pytest.mark.parametrize("state", UNANSWERED)
-def test_what_may_count_unconfirmed_is_taken_back_like_what_counts(state: State) -> None:
+def test_an_unsure_conversion_is_taken_back_like_a_counted_one(state: State) -> None:
     entry = an_entry(state, is_unsure=True, reason=Reason.AMOUNT_MISSING, due_at=LATER)
     assert plan(LOST_DEAL, entry) == TAKE_BACK
     assert plan(LOST_DEAL, structs.replace(entry, is_unsure=False)).step is Step.NOT_SENT
@@ -307,7 +307,7 @@ def test_only_a_withdrawal_takes_back_what_may_count(reason: Reason) -> None:
 
 
 @pytest.mark.parametrize("state", [State.DEFERRED, State.REJECTED])
-def test_what_may_count_and_could_not_be_taken_back_is_not_taken_back_every_night(
+def test_an_unsure_conversion_that_cannot_be_taken_back_is_not_retracted_every_night(
     state: State,
 ) -> None:
     entry = an_entry(state, operation=Operation.RETRACT, value=usd(0), is_unsure=True, due_at=LATER)
@@ -315,7 +315,7 @@ def test_what_may_count_and_could_not_be_taken_back_is_not_taken_back_every_nigh
     assert plan(a_conversion(), entry).step is Step.NEW
 
 
-def test_what_may_count_otherwise_is_told_again_even_if_it_is_what_was_told() -> None:
+def test_an_unsure_conversion_is_sent_again_even_with_the_confirmed_value() -> None:
     entry = an_entry(
         State.REJECTED, operation=Operation.RESTATE, value=usd(250), told=usd(100), is_unsure=True
     )
@@ -485,7 +485,9 @@ def test_a_digest_says_nothing_of_what_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize("state", [State.DEFERRED, State.REJECTED])
-def test_what_one_action_put_off_or_refused_is_sent_to_the_rules_new_one(state: State) -> None:
+def test_a_conversion_one_action_deferred_or_refused_goes_to_the_rule_s_new_action(
+    state: State,
+) -> None:
     elsewhere = ConversionAction(destination="elsewhere", action_id="9")
     entry = an_entry(state, due_at=NOW)
     entry = structs.replace(entry, action=elsewhere, statement=a_statement(action=elsewhere))

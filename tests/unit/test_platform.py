@@ -72,13 +72,13 @@ def test_a_difference_is_what_google_lacks_or_refused_unknown_to_us(
     assert (row.success_rate, row.pending_rate) == (0.8, 0.1)
 
 
-def test_what_came_by_another_client_is_not_ours() -> None:
+def test_uploads_of_another_client_are_not_ours() -> None:
     missing, other = beside(a_summary(a_day(), client="GOOGLE_ADS_WEB_CLIENT"))
     assert missing.difference == "Google shows none of 5 sent"
     assert (other.sent, other.difference) == (None, None)
 
 
-def test_the_data_managers_absence_is_no_difference_but_what_is_there_is_compared() -> None:
+def test_missing_data_manager_uploads_are_no_difference_but_existing_ones_are_compared() -> None:
     (absent,) = beside(is_data_manager=True)
     assert absent.difference is None
     (there,) = beside(a_summary(a_day(successful=1), client="1"), is_data_manager=True)

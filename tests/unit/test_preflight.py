@@ -140,7 +140,7 @@ def test_one_wrong_setting_of_an_account_is_one_finding(
         ),
     ],
 )
-def test_what_is_right_is_found_right(found: list[Finding]) -> None:
+def test_a_correct_set_up_has_no_findings(found: list[Finding]) -> None:
     assert [finding.severity for finding in found] == [None]
 
 
@@ -187,7 +187,7 @@ def test_a_clock_is_judged_by_how_far_it_is_off(
     assert finding_of_clock("clock", NOW + sign * apart, NOW).severity is severity
 
 
-def test_without_a_reader_it_says_what_was_not_looked_at() -> None:
+def test_without_read_access_check_says_what_it_did_not_examine() -> None:
     found = not_read(EXPECTED)
     assert found.severity is INFO
     assert "customer data terms" in (found.problem or "")

@@ -18,7 +18,7 @@ def test_the_new_file_is_there_once_it_is_whole_and_its_owners_alone(tmp_path: P
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_failure_leaves_the_other_as_it_was_and_nothing_beside_it(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_old_file_unchanged_and_no_temporary_file(tmp_path: Path) -> None:
     path = tmp_path / "kept"
     path.write_text("before")
     with pytest.raises(OSError, match="no room"):

@@ -237,7 +237,7 @@ def test_an_address_that_is_allowed_may_be_shared(tmp_path: Path) -> None:
     assert len(profiled(deals_in(tmp_path, *rows)).shared) == 1
 
 
-def test_each_column_is_counted_by_what_is_made_of_its_cells(tmp_path: Path) -> None:
+def test_each_column_is_counted_by_how_its_cells_are_read(tmp_path: Path) -> None:
     rows = [
         row(1, GCLID="GCL.1700000000.CjwKabcDEF", E_mail="a@b.example, c@b.example", Amount="0"),
         row(2, GCLID="{gclid}", E_mail="nobody", Amount="12 apples", Phone=""),

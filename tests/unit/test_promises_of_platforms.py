@@ -29,7 +29,7 @@ BY_IDENTIFIERS = structs.replace(WITH_A_CLICK, click_id=None, identifiers=SOMEBO
         pytest.param({}, "cannot be taken back or corrected once it is sent", id="nothing"),
     ],
 )
-def test_what_cannot_be_undone_is_said_of_a_platform(
+def test_each_platform_says_what_cannot_be_undone(
     takes: dict[Operation, list[Way]], said: str
 ) -> None:
     assert Takes(click_ids=frozenset(), corrections=takes).finality == said

@@ -23,7 +23,7 @@ def test_every_field_that_events_record_has_its_place() -> None:
 
 
 @given(_PLANNED, st.lists(st.tuples(_OF_MANY, st.booleans()), max_size=3))
-def test_what_many_do_alike_changes_an_entry_as_a_replay_of_each_event_does(
+def test_one_event_for_many_entries_changes_each_as_its_own_event_would(
     planned: dict[str, Any], common: list[tuple[dict[str, Any], bool]]
 ) -> None:
     changes = [

@@ -99,7 +99,7 @@ def test_a_sale_that_was_paid_back_before_it_was_counted_is_not_counted_with_zer
     assert counted == NotSent(reason=Reason.AMOUNT_ZERO)
 
 
-def test_the_currency_is_that_of_what_is_expected() -> None:
+def test_revenue_is_in_the_currency_of_the_expected_value() -> None:
     euros = FixedSum(money=Money(amount=Decimal(80), currency="EUR"))
     rule = a_rule(value=RevenueWithin(within=timedelta(days=90), expected=euros))
     value = value_of(sold(paid("125"), rates=RATES), rule, now=datetime(2026, 4, 1, tzinfo=UTC))

@@ -78,7 +78,7 @@ def is_as_told(row: Mapping[str, object], told: Mapping[str, object]) -> bool:
     return are_as_told([tuple(row[name] for name in COLUMNS)], columns, SEAL)
 
 
-def test_a_row_that_holds_what_is_told_of_it_is_as_told() -> None:
+def test_a_row_that_matches_its_events_passes_the_comparison() -> None:
     assert is_as_told(ROW, TOLD)
 
 
@@ -103,5 +103,5 @@ def test_a_row_of_which_anything_else_is_told_is_not_as_told(field: str) -> None
 @pytest.mark.parametrize(
     ("field", "said"), [("milestone_at", "in March"), ("told", "much"), ("value", "NaN")]
 )
-def test_what_no_log_says_is_left_to_whoever_says_what_is_amiss(field: str, said: str) -> None:
+def test_values_that_no_log_has_are_left_to_the_detailed_comparison(field: str, said: str) -> None:
     assert not is_as_told(ROW, {**TOLD, field: said})

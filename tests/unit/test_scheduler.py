@@ -90,7 +90,7 @@ def test_quiet_hours_may_go_over_midnight(since: time, until: time, quiet: dict[
         assert hours.has(at, BERLIN) is is_quiet
 
 
-def test_what_quiet_hours_put_off_is_due_when_they_end() -> None:
+def test_alerts_delayed_by_quiet_hours_are_due_when_they_end() -> None:
     ends = QuietHours(since=time(22), until=time(7)).ends(BERLIN)
     assert ends.next_after(TWO_O_CLOCK) == TWO_O_CLOCK + timedelta(hours=5)
     assert ends.next_after(TWO_O_CLOCK + timedelta(hours=5)) == TWO_O_CLOCK + timedelta(hours=29)

@@ -14,7 +14,7 @@ def test_a_sealed_event_tells_the_kind_of_a_click_and_not_its_id() -> None:
     assert closed["rule"] == "won"
 
 
-def test_the_same_is_sealed_alike_and_anything_else_is_not() -> None:
+def test_equal_contents_have_equal_seals_and_different_ones_do_not() -> None:
     closed = sealed(SAID, "cs-1", KEY)
     assert closed == sealed(dict(SAID), "cs-1", KEY)
     others = (
@@ -27,6 +27,6 @@ def test_the_same_is_sealed_alike_and_anything_else_is_not() -> None:
         assert closed["about"] != other["about"]
 
 
-def test_nothing_and_what_was_taken_away_stay_as_they_are() -> None:
+def test_empty_and_erased_values_are_not_sealed() -> None:
     assert sealed({"click": None, "about": None}, "cs-1", KEY) == {"click": None, "about": None}
     assert sealed({"state": "held"}, "cs-1", KEY) == {"state": "held"}

@@ -525,7 +525,7 @@ def test_no_secret_is_in_the_error_about_a_variable(
     assert SECRET not in str(raised.value)
 
 
-def test_no_secret_is_in_the_error_about_a_url_that_is_none(config: Path) -> None:
+def test_no_secret_is_in_the_error_about_an_invalid_url(config: Path) -> None:
     config.write_text(GOOD.replace("sqlite:///ledger.db", SECRET))
     with pytest.raises(
         OperatorError, match=r"store\.url: the address is not a database URL"
@@ -610,7 +610,7 @@ def test_by_the_google_ads_api_nothing_leaves_this_machine_unprotected_either(
         load_settings(config)
 
 
-def test_the_official_clients_file_is_used_and_what_is_written_here_goes_before_it(
+def test_the_official_client_s_file_is_used_and_our_config_takes_precedence(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "google-ads.yaml").write_text(

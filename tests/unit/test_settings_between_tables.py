@@ -285,7 +285,7 @@ def test_a_variable_sets_a_templates_secret_for_all_who_inherit_it(
         ),
     ],
 )
-def test_a_mistake_in_what_is_inherited_is_named_where_it_was_written(
+def test_a_mistake_in_an_inherited_setting_is_named_where_it_was_written(
     tmp_path: Path, templates: str, parent: str, said: str
 ) -> None:
     berlin = account("berlin", 1111111111, parent=parent)

@@ -78,12 +78,12 @@ def read(outcomes_of: Any, status: int, body: Any, headers: dict[str, str]) -> N
 
 @given(status=STATUSES, body=JSON | META_BODIES, usage=USAGE)
 @example(status=200, body={"events_received": True, "messages": []}, usage="")
-def test_whatever_meta_answers_is_read_or_reported(status: int, body: Any, usage: str) -> None:
+def test_any_answer_of_meta_is_read_or_reported(status: int, body: Any, usage: str) -> None:
     read(meta.outcomes_of, status, body, {"x-business-use-case-usage": usage})
 
 
 @given(status=STATUSES, body=JSON | LINKEDIN_BODIES)
-def test_whatever_linkedin_answers_is_read_or_reported(status: int, body: Any) -> None:
+def test_any_answer_of_linkedin_is_read_or_reported(status: int, body: Any) -> None:
     read(linkedin.outcomes_of, status, body, {})
 
 

@@ -53,7 +53,7 @@ def test_an_id_is_read_as_its_system_writes_it(text: str, expected: str) -> None
             "Dr. Erika von Mustermann", "erika mustermann", "Łukasz Żak")],
     ],
 )  # fmt: skip
-def test_what_is_no_id_is_refused_and_not_shown(text: str, problem: str) -> None:
+def test_a_text_that_is_not_an_id_is_refused_and_not_shown(text: str, problem: str) -> None:
     for read in (CELLS.deal_id, CELLS.ids):
         with pytest.raises(CellError, match=problem) as refused:
             read(text)
@@ -109,7 +109,7 @@ def test_several_keys_in_a_cell_are_parted_where_that_is_safe(
     ["undefined", "null", "NaN", "None", "(not set)", "n/a", "-", "0", "-1", "unknown", "-None-",
      "00000000-0000-0000-0000-000000000000", "000000", "anonymous", "{{lead.id}}", "(none)"],
 )  # fmt: skip
-def test_what_stands_where_nobody_knows_a_key_joins_nobody(text: str) -> None:
+def test_a_placeholder_for_an_unknown_key_is_no_key(text: str) -> None:
     assert CELLS.ids(text) == []
     assert CELLS.ids(f"{text};L-101" if text.isalnum() else "L-101") == ["L-101"]
     assert CELLS.plain_ids([text, "L-101"]) == ["", "L-101"]

@@ -101,7 +101,7 @@ def test_binds_are_where_they_are_meant_and_nowhere_else(query: str, written: st
         "WITH n AS (SELECT * FROM a WHERE at < :until /* AND at > :since */) SELECT * FROM n",
     ],
 )
-def test_what_stands_beside_a_comparison_stays(query: str) -> None:
+def test_the_query_around_a_window_comparison_is_unchanged(query: str) -> None:
     found = "b.at >= :since" if "b.at" in query else "at < :until"
     assert without_window(query) == query.replace(found, "1 = 1")
 

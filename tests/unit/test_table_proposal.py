@@ -74,7 +74,7 @@ def test_a_column_is_guessed_by_its_name_and_what_it_holds(
         pytest.param({"Conversion Time": DATES}, {"won": "Conversion Time"}, id="Google's word"),
     ],
 )  # fmt: skip
-def test_milestones_are_guessed_by_columns_of_times_and_the_words_beside_them(
+def test_milestones_are_guessed_from_time_columns_and_status_words(
     table: Mapping[str, Sequence[object]], milestones: Mapping[str, Any]
 ) -> None:
     assert proposed({"Deal ID": "12", **table}).milestones == milestones
@@ -192,7 +192,7 @@ def test_the_layout_of_a_file_is_guessed(tmp_path: Path, content: str, form: Fil
     assert propose_form(path) == form
 
 
-def test_a_file_that_is_no_utf8_is_taken_for_a_spreadsheets(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_read_as_one_from_a_spreadsheet(tmp_path: Path) -> None:
     path = tmp_path / "deals.csv"
     path.write_bytes("ID;Währung\n1;EUR\n".encode("cp1252"))
     assert propose_form(path) == FileForm(delimiter=";", encoding="cp1252")

@@ -93,7 +93,7 @@ CORRECTIONS = [RESTATE, RETRACT]
         ),
     ],
 )
-def test_what_a_platform_would_refuse_is_known_beforehand(
+def test_a_refusal_by_the_platform_is_known_beforehand(
     takes: Takes, operations: Sequence[Operation], changes: dict[str, object], code: str | None
 ) -> None:
     for operation in operations:
@@ -101,7 +101,7 @@ def test_what_a_platform_would_refuse_is_known_beforehand(
         assert takes.refusal_of(statement, NOW) == code
 
 
-def test_every_code_of_ours_has_a_sentence() -> None:
+def test_every_code_of_convsync_has_a_sentence() -> None:
     assert all(meaning.sentence.endswith(".") for meaning in CODES.values())
 
 

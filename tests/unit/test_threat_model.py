@@ -15,7 +15,7 @@ CLAIMS = [
 _NAMED = re.compile(r"`((?:[\w/]+/)?test_\w+\.py)?(?:::)?(test_\w+)?`")
 
 
-def test_there_are_claims() -> None:
+def test_the_threat_model_has_claims() -> None:
     assert len(CLAIMS) > 12
 
 

@@ -209,7 +209,7 @@ def test_forms_that_differ_in_what_they_read_go_together() -> None:
      "20260301101112", "2026-W10-7", "2026-03-01 10:00 PM", "9999-12-31",
      "2026-03-01T25:00:00", "infinity", "²²²²²²²²²²", "2026-03-", "2026-03-0"],
 )  # fmt: skip
-def test_what_is_no_time_is_a_problem(text: str) -> None:
+def test_a_cell_that_is_not_a_time_is_reported(text: str) -> None:
     with pytest.raises(CellError):
         ISO.moment(text)
 

@@ -1,4 +1,4 @@
-"""The `convsync` commands that tasks type, and the process each of them is.
+"""The `convsync` commands that tasks run, each in its own process.
 
 A process of its own, because a run may be killed at any moment and the worker must not die with it,
 nor keep its memory. It belongs to a process group of its own: when Airflow ends a task, the whole

@@ -1,4 +1,4 @@
-"""A folder of companies, as far as a schedule has to know them.
+"""A folder of companies, with only what a schedule has to know about them.
 
 Each company has a folder of its own with its `convsync.toml`, for a run keeps files beside its
 configuration. Airflow reads a DAG's file again and again, on a machine that may have none of the

@@ -1,4 +1,4 @@
-"""What Airflow is told to make of the companies: DAGs with their times, and pools with their slots.
+"""The DAGs with their times, and the pools with their slots, that the companies need in Airflow.
 
 Companies whose nights are due at the same times are one DAG, a task group each. Whatever is due
 while a run of that DAG goes on is left to the next, which reads all that has changed: a missed

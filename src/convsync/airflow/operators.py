@@ -1,4 +1,4 @@
-"""The tasks: each types `convsync` commands, and ends as their exit code says.
+"""The tasks: each runs `convsync` commands, and ends as their exit code says.
 
 What is typed stands in `commands`, and what a code means in `endings`; here both meet Airflow.
 """

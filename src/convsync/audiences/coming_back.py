@@ -1,4 +1,4 @@
-"""Known people who come back: what is new since the last look, for whoever looks after their deal.
+"""Known people who come back: what is new since the last look, for the owners of their deals.
 
 - A click that was stored since then, later than the person was known, and joined to a deal by a key
   that is not too many deals'.

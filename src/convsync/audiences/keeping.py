@@ -1,4 +1,4 @@
-"""Brings the platform's lists to what the conditions say, safe to be stopped anywhere.
+"""Updates the platform's lists to match their conditions; can be stopped anywhere.
 
     verdicts → what was never answered is open again → who should be listed → off → on
 

@@ -1,4 +1,4 @@
-"""Lists made at the platform, once, and found again; changed where the configuration has changed.
+"""Creates lists at the platform once, finds them again, and updates them with the configuration.
 
 Making a list cannot be repeated, so its code is committed before the call, and each try looks for a
 list of that code first: one whose answer was lost is found, not made twice.

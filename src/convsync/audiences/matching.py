@@ -1,4 +1,4 @@
-"""Who should be on which list, as of now: every stored deal held against every condition, once.
+"""Who should be on which list now: every stored deal is checked once against every condition.
 
 Deals are gone through a page at a time, so memory does not grow with them. What people said of the
 use of their data counts wherever they said it, and an e-mail or phone that too many deals have says

@@ -1,4 +1,4 @@
-"""Requests about the members of one list: reserved, sent, and noted as taken.
+"""Requests about the members of one list: reserved, sent, and recorded as accepted.
 
 A reservation is committed before its request leaves. Where the answer is lost, its members stay
 with the request, and the next run plans them again.

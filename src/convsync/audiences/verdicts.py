@@ -1,4 +1,4 @@
-"""What became of requests about members, as the platform says half an hour or more later.
+"""The platform's verdicts on requests about members, half an hour or more later.
 
 It says how many were taken, never who. Where all were, they are on the list, or off it. Where some
 were, or nobody knows, all are planned again: those who are wanted still may be on the list and are

@@ -1,4 +1,4 @@
-"""People named by e-mail addresses, which come by stdin and leave this module hashed."""
+"""People named by e-mail addresses, which are read from stdin and leave this module hashed."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`alerts`: who hears when something is wrong, whether that works, and what they know."""
+"""`alerts`: who is alerted when something is wrong, whether that works, and what they were told."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,4 +1,4 @@
-"""Each ad account asked once, for commands that go through all that the configuration has."""
+"""Asks each ad account once, for commands that go through all configured accounts."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""What a person is asked for on the command line: `--set KEY=VALUE` answers beforehand."""
+"""Questions to a person on the command line, which `--set KEY=VALUE` answers beforehand."""
 
 import sys
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What happened, that nothing of it was edited, and how to go on after a restored backup."""
+"""What happened, proof that none of it was edited, and continuing after a restored backup."""
 
 import json
 from pathlib import Path

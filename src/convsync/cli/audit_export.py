@@ -1,4 +1,4 @@
-"""`audit export`: events as CSV, JSON lines or Parquet, in as much memory as a few of them take."""
+"""`audit export`: events as CSV, JSON lines or Parquet, with only a few in memory at a time."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""`clicks import`, `clicks enrich`: click logs into the store, and what the ad account says."""
+"""`clicks import`, `clicks enrich`: stores click logs, and what the ad account says about them."""
 
 from dataclasses import asdict
 from pathlib import Path

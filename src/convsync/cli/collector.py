@@ -1,4 +1,4 @@
-"""How often Python looks for garbage: all commands make objects that stay, a run very many."""
+"""How often Python collects garbage: all commands make objects that stay, a run very many."""
 
 import atexit
 import gc

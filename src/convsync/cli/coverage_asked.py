@@ -1,4 +1,4 @@
-"""What coverage is asked of: which days, which rules, and grouped by what."""
+"""The question that coverage answers: which days, which rules, and how grouped."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta

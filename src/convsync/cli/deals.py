@@ -1,4 +1,4 @@
-"""`deals`: conversions by how they stand, listed, counted and added up."""
+"""`deals`: conversions by state, listed, counted and added up."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""`digest`: the last week in five sentences, for people or for those whom alerts reach."""
+"""`digest`: the last week in five sentences, printed or sent to the receivers of alerts."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated

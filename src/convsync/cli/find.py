@@ -1,4 +1,4 @@
-"""`find`: from whatever somebody has in hand to the deals behind it."""
+"""`find`: from any ID or part of one to the deals behind it."""
 
 import shlex
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""`forget`: erases a person from all that is kept, and remembers not to read them again."""
+"""`forget`: erases a person everywhere, and remembers not to read them again."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""`init`: a first configuration, out of what the CRM itself says of its stages and fields."""
+"""`init`: a first configuration from the CRM's own stages and fields."""
 
 import os
 from collections.abc import Iterator, Mapping

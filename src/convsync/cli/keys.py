@@ -1,4 +1,4 @@
-"""`keys`: e-mails, phones and IDs that so many share that they join nobody, and those allowed."""
+"""`keys`: e-mails, phones and IDs that too many share to link records, and those allowed."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 

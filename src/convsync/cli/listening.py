@@ -1,4 +1,4 @@
-"""Options of commands that listen: where, and by what way browsers come."""
+"""Options of commands that listen: on which address, and through what browsers come."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`mcp`: what the commands answer, for assistants that speak the Model Context Protocol.
+"""`mcp`: the answers of the commands, for assistants that speak the Model Context Protocol.
 
 Each tool is a command that only looks, run as one with `--format json`, so that an assistant is
 told what a person would be. Nothing here sends or changes anything, and there is no way to name

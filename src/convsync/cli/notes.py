@@ -1,4 +1,4 @@
-"""`note`: what happened on a day, for whoever reads the trend."""
+"""`note`: what happened on a day, shown beside the trend."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""The reports as pages that `serve` shows: what each can be asked, and the figures that answer.
+"""The reports as pages that `serve` shows: their filters, and the figures in answer.
 
 A page that is asked nothing is of the days that its command is of without options.
 """

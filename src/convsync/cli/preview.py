@@ -1,4 +1,4 @@
-"""What a plan would send, shown before it goes: listed, kept in a file, and added up to be asked.
+"""What a plan would send, shown before it goes: listed, saved to a file, and added up to ask.
 
 The first conversions are shown as lines; as CSV or JSON all of them are, each as it is read, so
 that a plan of any length is listed in little memory.

@@ -1,4 +1,4 @@
-"""What the reports answer on the days they are asked of: for `report html`, and for the page."""
+"""The reports for the requested days: for `report html`, and for the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the reports are asked: of which days, and grouped by what."""
+"""The question that reports answer: which days, and how grouped."""
 
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""`report funnel`: of the deals that became leads, how many came how far, and how soon."""
+"""`report funnel`: of the deals that became leads, how many came how far, and how fast."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""`schedule`: runs the nights, for those who have no cron, systemd or Kubernetes to do it."""
+"""`schedule`: runs the nights, where there is no cron, systemd or Kubernetes to do it."""
 
 import json
 import os

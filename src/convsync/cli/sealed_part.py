@@ -1,4 +1,4 @@
-"""What a command says that reads the audit log, where the older part of it was sealed in a file."""
+"""What a command that reads the audit log says if its older part was sealed in a file."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING

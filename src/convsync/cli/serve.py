@@ -1,4 +1,4 @@
-"""`serve`: the page in a browser, for those who have signed in.
+"""`serve`: the page in a browser, for signed-in users.
 
 `app` is what another ASGI server is pointed at, behind a proxy that ends TLS: it reads the file
 that CONVSYNC_CONFIG names, and is a factory:

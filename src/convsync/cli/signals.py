@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the run is asked to stop, and made to where it does not within seconds."""
+"""Ctrl-C and SIGTERM: the run is asked to stop, and forced to if it does not within seconds."""
 
 import signal
 from collections.abc import Iterator

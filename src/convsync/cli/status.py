@@ -1,4 +1,4 @@
-"""`status`: how everything stands."""
+"""`status`: the account of all deals, and what needs attention."""
 
 from dataclasses import asdict
 from datetime import date, timedelta

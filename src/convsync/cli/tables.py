@@ -1,4 +1,4 @@
-"""Listings for people: a table as long as it can be read, and else a record below the other.
+"""Listings for people: a table while it is readable, and otherwise one record below the other.
 
 On a terminal of 80 columns a table of fourteen would be a column of syllables. Where the columns
 cannot have a bearable width each, every row is shown as lines of names and values instead.

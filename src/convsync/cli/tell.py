@@ -1,4 +1,4 @@
-"""`tell`: what sales hears of known people who come back."""
+"""`tell`: notifying sales about known people who come back."""
 
 from typing import Annotated
 

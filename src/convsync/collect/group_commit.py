@@ -1,4 +1,4 @@
-"""Many reports, one commit: whoever waits for a disk waits together.
+"""Many reports in one commit: all that wait for the disk wait together.
 
 A report is answered only after the transaction with it has been committed, and a commit costs the
 same for one as for a thousand. So while one batch is written, the next one gathers. A database that

@@ -1,4 +1,4 @@
-"""How many reports one address may send: a token bucket for each, and not too many buckets."""
+"""How many reports one address may send: a token bucket for each, and a limit on buckets."""
 
 from collections import OrderedDict
 from collections.abc import Callable

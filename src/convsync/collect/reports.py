@@ -1,4 +1,4 @@
-"""A report as it comes from a browser, checked before anything of it is kept.
+"""A report from a browser, checked before any of it is stored.
 
 Anybody can write to a public endpoint, so nothing is taken on trust: an e-mail or a phone is a
 SHA-256 and nothing else, and a report is refused for an ID that looks like a person, and for what

@@ -1,4 +1,4 @@
-"""What browsers reported, as a source of clicks that a night reads like any other.
+"""Browser reports as a source of clicks that a night reads like any other.
 
 Reports of a visitor who refused storage, or that data goes to the ad platform, in them or since,
 are not read for clicks. What visitors said of that is read from all.

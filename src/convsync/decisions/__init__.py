@@ -1,1 +1,1 @@
-"""What a person decided, put on record and carried out."""
+"""Decisions of a person, put on record and carried out."""

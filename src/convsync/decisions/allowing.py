@@ -1,4 +1,4 @@
-"""Keys that a person lets join deals and clicks, however many have them; and no longer.
+"""Keys that a person allows to link deals and clicks, however many have them, and disallows again.
 
 What too many deals or clicks share says nothing of who is behind one of them, unless somebody who
 knows says that it does. The next run joins by it, and looks again at the deals that have it.

@@ -1,4 +1,4 @@
-"""A plan that a person has seen, carried out: what still agrees with it goes, and nothing beyond.
+"""Carries out a plan that a person has seen: exactly what still agrees with it.
 
 The plan is kept in the database, under the run's number, before any of it is sent. By then the
 sources have been read again, so that what changed since is noticed: it is reported, and left to the

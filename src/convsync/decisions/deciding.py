@@ -1,4 +1,4 @@
-"""What a person decided, put on record: an event in the audit log, within a run of its own.
+"""A decision of a person, put on record: an event in the audit log, in its own run.
 
 Such a run needs no lock. What is decided while a night goes on holds from its next step on, or from
 the next night, as whoever decides says.

@@ -1,4 +1,4 @@
-"""Who answers for what a person decides: their name at this machine, unless they give another."""
+"""Who is responsible for a decision: the user's name on this machine, unless another is given."""
 
 import getpass
 import os

@@ -1,4 +1,4 @@
-"""Which fields of a CRM look as if they held click IDs, and what has happened to the IDs in them.
+"""Which fields of a CRM look like click IDs, and whether the IDs in them are intact.
 
 A click ID is never judged by its shape when it is sent. Here shapes only raise a question for a
 person: a field nobody mapped, IDs in lower case, IDs that all end at one length.

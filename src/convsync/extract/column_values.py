@@ -1,4 +1,4 @@
-"""What the first rows of an unknown table say of each of its columns: times, numbers, addresses."""
+"""What the first rows of an unknown table show about each column: times, numbers, addresses."""
 
 import re
 from collections import Counter

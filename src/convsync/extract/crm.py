@@ -1,4 +1,4 @@
-"""The deals of a CRM, read through its vendor's adapter: a source as any other.
+"""The deals of a CRM, read through its vendor's adapter: a source like any other.
 
 An adapter tells of deals and of the people behind them in one shape (`CrmDeal`); the config's
 mapping says what their stages and fields mean, the same for all vendors. One page is read ahead of

@@ -1,4 +1,4 @@
-"""What every vendor's adapter promises, and what it hands over.
+"""What every vendor's adapter promises, and what it returns.
 
 An adapter (a `Crm`, one file per vendor) speaks the vendor's API: it lists what changed in a
 window, page by page, and completes each page with as few calls as the vendor allows: the stages the

@@ -1,4 +1,4 @@
-"""Clicks from a CSV file, which is read on where the last read of it ended.
+"""Clicks from a CSV file, which is read on from where the last read ended.
 
 A click log only grows, so what was read of it is not read again. With every block of rows goes a
 mark of how far the file has been read, and the next read begins there if the file is the same: its

@@ -1,4 +1,4 @@
-"""How a delimited file is laid out: what is declared, and what the file says of itself.
+"""How a delimited file is laid out: what is declared, and what the file itself says.
 
 What a file states itself goes before what is declared: a byte order mark names its encoding, a
 first line `sep=;` its delimiter, and the `Parameters:` line of Google's templates the time zone of

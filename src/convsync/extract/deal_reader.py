@@ -1,4 +1,4 @@
-"""The one road from a source's record to a Deal, whatever the source: the hub of `extract/`.
+"""The one way from a source's record to a Deal, for every source: the hub of `extract/`.
 
 A row of a file or query and a record of a CRM differ in where a field stands (a `Layout`), in how
 milestones are found, and in how many people stand behind the deal. All else is decided here, once:

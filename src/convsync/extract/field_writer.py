@@ -1,4 +1,4 @@
-"""What an adapter promises that writes into fields of deals, and how it says what became of it.
+"""What an adapter promises that writes into fields of deals, and how it reports the result.
 
 A writer overwrites: whether a field may be written is decided by whoever calls it, who has asked
 for what the field holds just before.

@@ -1,4 +1,4 @@
-"""How a file that nobody has described is probably laid out: its encoding, delimiter and header."""
+"""The probable layout of an undescribed file: its encoding, delimiter and header."""
 
 import csv
 from collections import Counter

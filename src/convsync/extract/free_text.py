@@ -1,4 +1,4 @@
-"""What is kept of a text that people may have typed anything into: never whom to write to or call.
+"""What is stored of free text: never an address or number to reach somebody by.
 
 A segment, the name of a stage and the like are stored and shown as they are, for reports and rules
 go by them. An e-mail address or a phone number among the words is blanked. A name cannot be told

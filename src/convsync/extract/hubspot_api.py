@@ -1,4 +1,4 @@
-"""HubSpot's API as calls are judged: its limits, what errors mean, and how one signs in.
+"""How HubSpot's answers are read: its limits, what errors mean, and how to sign in.
 
 https://developers.hubspot.com/docs/api-reference/latest/overview
 """

@@ -1,4 +1,4 @@
-"""Times that PostgreSQL has and Python has not, as their text: a bad row, and not a broken read."""
+"""Times that PostgreSQL has but Python has not, as text: a bad row, not a broken read."""
 
 from collections.abc import Mapping
 from typing import Any, Final

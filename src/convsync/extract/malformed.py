@@ -1,4 +1,4 @@
-"""What is done about a record or an answer that is not as the CRM's documentation says.
+"""What happens to a record or an answer that does not match the CRM's documentation.
 
 One bad record stops nobody: a group of deals that cannot be completed is halved until the bad one
 stands alone, which is quarantined with what the vendor said of it, and asked for again on later

@@ -1,4 +1,4 @@
-"""How Odoo is asked: JSON-2 from Odoo 19 on, JSON-RPC from 11 to 18, and what its errors mean.
+"""How Odoo is called: JSON-2 from Odoo 19 on, JSON-RPC from 11 to 18, and what its errors mean.
 
 Both call a method of a model with named arguments and return what it returns, so nothing beyond
 this module knows which is spoken. Odoo calls an error by a Python class, whose name is all that is

@@ -1,4 +1,4 @@
-"""Says of an ID whether it is one: not what a spreadsheet made of it, and nobody's name or address.
+"""Says whether an ID is one: not mangled by a spreadsheet, and nobody's name or address.
 
 IDs are stored, printed and sent as they are, so a person's e-mail, phone number or name must never
 pass for one. And an ID that a spreadsheet took for a number joins what does not belong together.

@@ -1,4 +1,4 @@
-"""Tables that hold no deals, told by the names of their columns: histories, links, lists of stages.
+"""Recognises tables without deals by their column names: histories, links, lists of stages.
 
 A warehouse keeps a CRM in many tables, and the one with the deals in it is easily missed. What a
 table looks like is said, and it is proposed as it stands all the same: a person may know better.

@@ -1,4 +1,4 @@
-"""What Zoho's records hold, as cells: lookups, picks, and what it writes for nothing."""
+"""What Zoho's records contain, as cells: lookups, picklists, and its forms of an empty value."""
 
 from collections.abc import Iterable
 from typing import Any, Final

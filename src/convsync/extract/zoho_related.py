@@ -1,4 +1,4 @@
-"""Lists that Zoho tells of one deal at a time: the history of its stage, the contacts in roles.
+"""Lists that Zoho returns for one deal at a time: its stage history, the contacts in roles.
 
 One that cannot be had for good is its deal's problem: the others are read, and it is asked for
 again on later nights.

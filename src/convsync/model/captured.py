@@ -1,4 +1,4 @@
-"""Click IDs as forms, cookies and exports hand them over: bare, or within what wraps them.
+"""Click IDs as forms, cookies and exports deliver them: bare or wrapped.
 
 What wraps an ID is known, and is opened: a whole URL, one within another, a part of its query, the
 cookies in which Google, Meta and Microsoft keep IDs (some with the time of the click), the `_gl` by

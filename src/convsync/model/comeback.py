@@ -1,4 +1,4 @@
-"""What sales is told at once: a known person clicks an ad again, visits again, or is back."""
+"""What sales is notified about: a known person clicks an ad again, visits again, or is back."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Events that are about no one deal, as a replay of the log needs them.
+"""Events that are not about one deal, as a replay of the log needs them.
 
 What one says of many entries, a reservation or a rule's new name, is kept for a whole comparison:
 there are few of these, and an entry finds those that name it in three arrays of whole numbers.

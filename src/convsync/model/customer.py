@@ -1,4 +1,4 @@
-"""What a customer was to the company when the deal was made; None where it is not known.
+"""What a customer was to the company when the deal was created; None if unknown.
 
 Google tells new customers from returning ones, and bids for them apart:
 https://support.google.com/google-ads/answer/14007601

@@ -1,4 +1,4 @@
-"""Who was forgotten: a list that names nobody, and is applied to whatever is read later.
+"""Who was forgotten: a list that names nobody, applied to whatever is read later.
 
 It holds marks: HMACs, made with a secret, of what would lead to a person again: the name of a deal,
 a hashed e-mail or phone, a click ID, a key of the site's. Without the secret nobody can tell who is

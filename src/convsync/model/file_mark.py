@@ -1,4 +1,4 @@
-"""How far a file has been read, so that the next read of it begins there."""
+"""How far a file has been read, so that the next read starts there."""
 
 from dataclasses import dataclass
 

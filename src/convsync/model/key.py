@@ -1,4 +1,4 @@
-"""What joins a click to a deal where the deal does not carry the click ID itself."""
+"""What links a click to a deal that does not carry the click ID itself."""
 
 from collections.abc import Iterable
 from enum import StrEnum

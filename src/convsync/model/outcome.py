@@ -1,4 +1,4 @@
-"""What became of a deal, a match or an upload, and why: bad news is a value with a reason.
+"""The outcome of a match or an upload, and why: bad news is a value with a reason.
 
 Every reason has a sentence for the person who asks and what to do about it, in `EXPLANATIONS`.
 """

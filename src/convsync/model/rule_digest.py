@@ -1,4 +1,4 @@
-"""What tells whether the rules are those of the last run: if not, every deal is looked at again."""
+"""Detects whether the rules changed since the last run: if so, every deal is looked at again."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Who else may sign people in to the page, and what their word is worth there."""
+"""Who else may sign people in to the page, and which role that gives."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

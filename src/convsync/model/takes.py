@@ -1,4 +1,4 @@
-"""What a destination takes, so that matching and planning can ask before anything is sent.
+"""What a destination accepts, so that matching and planning can ask before anything is sent.
 
 A destination declares its vendor's rules as one value. A way is how a platform takes a correction:
 most have one; where there are several (a retraction, and a value of zero for what is too old to be

@@ -1,4 +1,4 @@
-"""What the configuration says of a run as a whole: its limits, its audit log, what was renamed."""
+"""What the configuration says about a run as a whole: its limits, its audit log, renamed things."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

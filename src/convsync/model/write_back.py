@@ -1,4 +1,4 @@
-"""What goes back into a CRM: which fact of a deal into which field, and what became of it."""
+"""What is written back into a CRM: which fact of a deal into which field, and the result."""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -1,1 +1,1 @@
-"""What people may ask for: their consent heard, and what is theirs forgotten."""
+"""Consent statements applied, and people forgotten."""

@@ -1,4 +1,4 @@
-"""What people say about the use of their data: heard, kept, and applied to all that is theirs.
+"""Consent statements: received, stored, and applied to all of a person's data.
 
 A refusal may come from anywhere: a field of the CRM, a column, the site's banner. One that has a
 time, and one that a record says which said otherwise before, hold for the person and not for the

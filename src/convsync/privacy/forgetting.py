@@ -1,4 +1,4 @@
-"""Forgetting a person, and keeping nothing of anybody for longer than it is needed.
+"""Forgetting a person, and keeping personal data no longer than it is needed.
 
 What is erased, what stays and why is in `docs/privacy.md`. The rule for a conversion that was still
 to be sent or corrected: nothing more is sent of it. A first report is not made, an open correction

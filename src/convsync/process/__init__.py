@@ -1,1 +1,1 @@
-"""The program on its machine: signals, files of its owner, processes beside it, spans."""
+"""The program on its machine: signals, private files, child processes, spans."""

@@ -1,4 +1,4 @@
-"""Work in a process of its own, for what keeps a processor busy while another one writes.
+"""Work in a child process, for what keeps a processor busy while another one writes.
 
 A thread would not do: of Python's threads one computes at a time. `in_another_process` gives what
 the work would have given here, in the same order, up to the same error. A little is worked ahead,

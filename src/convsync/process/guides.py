@@ -1,4 +1,4 @@
-"""Where the examples of config/ and the pages of docs/ are that messages point to.
+"""Where the examples in config/ and the pages in docs/ are that messages point to.
 
 They lie at the root of the repository, and the wheel installs them as share/convsync.
 """

@@ -1,4 +1,4 @@
-"""Files that are their owner's alone to read, and appear whole or not at all."""
+"""Files that only their owner can read, and that are written as a whole or not at all."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""What a column would do to conversions: a table of questions to it, each with its fix."""
+"""What a column would do to conversions: a table of questions about it, each with its fix."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

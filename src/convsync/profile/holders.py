@@ -1,4 +1,4 @@
-"""Which e-mails, phones and keys many deals have: such a one says nothing of any of them."""
+"""Which e-mails, phones and keys many deals have: such a key identifies none of them."""
 
 from convsync.extract.cell_error import shape_of
 from convsync.model.key import Key, KeyKind

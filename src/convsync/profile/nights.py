@@ -1,4 +1,4 @@
-"""What the records of one night's read hold, and what is new in that beside the last nights'.
+"""What the records of one night's read contain, and what has changed since the last nights.
 
 A few counters a record are all it costs. What was filled night after night and is filled nowhere
 tonight has most likely lost its column, its field or the right to read it; so has a currency that

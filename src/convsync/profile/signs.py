@@ -1,4 +1,4 @@
-"""Which signs a cell may show, by what its column is mapped as: a table of questions to each cell.
+"""Which signs a cell may show, by what its column is mapped as: questions to each cell.
 
 A sign only raises a question for a person. Nothing is read differently because of one.
 """

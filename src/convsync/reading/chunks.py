@@ -1,4 +1,4 @@
-"""What is worked on in one transaction: the records of a source, in chunks of a bounded size."""
+"""The unit of one transaction: the records of a source, in chunks of limited size."""
 
 from collections.abc import Generator, Iterable
 

@@ -1,4 +1,4 @@
-"""What each night's read holds is kept for a week, and said where it differs from that.
+"""What each night's read contains is kept for a week, and differences from that are reported.
 
 The counts are few and stand in one row a source: `store/runs.py` keeps them as it keeps habits.
 """

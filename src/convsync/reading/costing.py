@@ -1,4 +1,4 @@
-"""What the ad accounts spend comes in by the day, and comes again while the platform changes it.
+"""What the ad accounts spend, by day, fetched again while the platform changes it.
 
 Google dates a conversion to the day of its click and takes it for up to 90 days, and takes back
 what it finds to be no customer's clicks: a day is therefore asked for again until it has been

@@ -1,4 +1,4 @@
-"""Deals that are no longer where they were: noted, doubted where most vanish, and asked for again.
+"""Deals that have disappeared: recorded, doubted if most vanish, and asked for again.
 
 Absence is no proof. A deal that cannot be seen may have been deleted, or the credentials may have
 lost a right, or an export may have failed. So where more than a share of a source's deals vanishes

@@ -1,4 +1,4 @@
-"""What came in after the sale: read, given to its deals, and handed to whoever values them.
+"""Money that came in after the sale: read, assigned to its deals, and passed on to valuing.
 
 Revenue is read after the deals, so that a line finds its deal on the night that brings both. A line
 whose deal is not known is kept, and given to it when it comes. Lines are written a chunk at a time,

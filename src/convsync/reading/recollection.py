@@ -1,4 +1,4 @@
-"""What is known from earlier reads, put beside what a source says now, before it is stored.
+"""What is known from earlier reads, combined with what a source says now, before it is stored.
 
 - A stage that was seen once is known when the CRM has deleted or renamed it.
 - An estimated time stays what it was first: a record that is edited every night would otherwise

@@ -1,4 +1,4 @@
-"""What a deal became that was merged, in a CRM that does not say: Odoo, Pipedrive, Zoho CRM.
+"""Which deal a merged one became, in CRMs that do not say: Odoo, Pipedrive, Zoho CRM.
 
 There the loser of a merge is a deal that was deleted, and its sale would be taken back without a
 word. So a deal that was deleted is taken for merged

@@ -1,4 +1,4 @@
-"""What rows mean that a source has passed over, because they are as they were when last read.
+"""What the rows mean that a source has skipped because they are unchanged since the last read.
 
 They stand for their deals as if they had been read again: later than a row before them, and free of
 what was wrong with the deal in between.

@@ -1,4 +1,4 @@
-"""What was read and reached nothing: the deals without a milestone, by why.
+"""Deals that were read but have no milestone, by reason.
 
 They are no part of the account of milestones, so they are counted apart: read is reached and not
 reached. A source of which no deal reaches anything any more has most likely had its stages renamed

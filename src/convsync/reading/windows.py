@@ -1,4 +1,4 @@
-"""Which window of a source is read: where it goes on, where it begins, and what is not believed.
+"""Which window of a source is read: where it resumes, where it starts, and what is not credible.
 
 A window begins at the watermark, less the overlap, and ends at the present, less the lag. What a
 run with a wrong clock wrote beyond the true present is put back, and read again.

@@ -1,4 +1,4 @@
-"""Whether the funnel is walked as agreed: which deals stayed at a milestone for too long.
+"""Whether the agreed time limits are kept: which deals stayed at a milestone for too long.
 
 A breach is a milestone reached longer ago than its agreement allows, with none of those that come
 after it in the funnel, of a deal that is neither lost nor gone from the CRM. Which milestone a deal

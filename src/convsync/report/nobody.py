@@ -1,4 +1,4 @@
-"""What would join deals and clicks, and joins nobody because it would join too many."""
+"""Keys that would link deals and clicks, but link none because they would link too many."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How far each deal came: a walk laid against the steps of the funnel.
+"""How far each deal came: its history mapped to the steps of the funnel.
 
 A deal became a lead when it was created in its CRM or reached its first milestone, whichever was
 first. It *came to* a step where it reached that milestone or one that follows it: one that skipped

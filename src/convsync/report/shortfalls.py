@@ -1,4 +1,4 @@
-"""Where the funnel falls short: groups of deals that go on more seldom, or later, than all others.
+"""Where the funnel falls short: groups of deals that go on less often, or later, than all others.
 
 A group is what deals have in one segment, or their source. At each step it is compared with the
 rest: with the deals that came there and have gone on, been lost, or stood there for longer than

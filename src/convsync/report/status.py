@@ -1,4 +1,4 @@
-"""How everything stands, read from the ledger: the sum, what is in flight, what needs a person."""
+"""The state of everything, from the ledger: the sum, what is in flight, what needs a person."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What `pipeline` orders: how a run is opened, its steps, what weighs its plan, and how it ends."""
+"""What `pipeline` orders: opening a run, its steps, checking its plan, and ending it."""

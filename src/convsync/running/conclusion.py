@@ -1,4 +1,4 @@
-"""How a run ends: what was done and what is amiss, its row in the ledger, and its closing line."""
+"""How a run ends: what was done and what is wrong, its row in the ledger, and its closing line."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What a run works with, and what it says of itself at its end."""
+"""What a run works with, and what it reports at its end."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

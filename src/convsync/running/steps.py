@@ -1,4 +1,4 @@
-"""The steps of a run, each over one session; in which order they are taken, `pipeline` knows.
+"""The steps of a run, each over one session; only `pipeline` knows their order.
 
 Work is done in chunks, one transaction each, so memory does not grow with the number of deals and a
 run can be stopped between any two of them. A preview takes the same steps on tables laid over the

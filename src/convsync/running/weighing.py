@@ -1,4 +1,4 @@
-"""A plan weighed before it goes: compared with what is usual, and kept where a person has to look.
+"""A plan compared with what is usual before it goes, and kept if a person has to look.
 
 A refused plan is kept under the number of its run, conversion by conversion, so that what a person
 releases is what was refused and nothing else. Who releases or forces one stands in the audit log.

@@ -1,4 +1,4 @@
-"""Everything the sandbox knows, in one place: whichever API is called, these are the same books."""
+"""Everything the sandbox knows, in one place: every API works on the same books."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""The sandbox's own endpoints: set the clock, order trouble, read the books, start over.
+"""The sandbox's own endpoints: set the clock, switch on faults, read the books, start over.
 
 None of them exists at Google. They are open on loopback, and want a token anywhere else.
 """

@@ -1,4 +1,4 @@
-"""What every call of the Data Manager API goes through first: the quota, and trouble on order."""
+"""What every call of the Data Manager API goes through first: the quota, and planned faults."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""A certificate for loopback, made on the spot, so that clients that insist on TLS can be used.
+"""A certificate for loopback, created on the spot, for clients that insist on TLS.
 
 There is one for the whole process and not one for every sandbox: gRPC reads its trusted roots once
 and never again, so a second certificate would be trusted by nobody.

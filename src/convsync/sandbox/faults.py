@@ -1,4 +1,4 @@
-"""Trouble on order: the nth call from now, or every nth, fails in a chosen way.
+"""Planned faults: the nth call from now, or every nth, fails in a chosen way.
 
 The way that matters most is `unavailable_after`: the platform counts, and its answer is lost.
 """

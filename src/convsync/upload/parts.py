@@ -1,4 +1,4 @@
-"""A batch that goes out in more than one request, and is answered for as one."""
+"""A batch that goes out in several requests, and gets one set of outcomes."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What ad accounts share whose API lists neither clicks nor costs, and tells no time by itself."""
+"""What ad accounts share whose API lists neither clicks nor costs, and returns no time."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

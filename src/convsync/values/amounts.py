@@ -1,4 +1,4 @@
-"""What a sale brings, group by group, drawn towards the whole (see `pooling`).
+"""What a sale brings, group by group, shrunk towards the whole (see `pooling`).
 
 Sales of which the amount is not known are left out. The mean is what a bidder needs: the amount in
 the middle would leave out the few large deals that pay for the rest.

@@ -1,4 +1,4 @@
-"""The rule for values, tried on the past: as of each month, only with what was known then.
+"""The rule for values, tested on the past: for each month, only with what was known then.
 
 A table is learned as of the first instant of a month, and foretells for each lead that came to a
 milestone in that month whether it is won within the window. Of a lead whose window is still open it

@@ -1,4 +1,4 @@
-"""Whether what rules use still holds: the last closed months, held against the accepted values.
+"""Whether the accepted values still hold: the last closed months compared with them.
 
 A night asks the whole history, which costs as much as the history is long, only where another month
 has closed or another version was accepted; what it found is remembered until then, for the closing

@@ -1,4 +1,4 @@
-"""The history that values are learned from, and what of it was known at an instant.
+"""The history that values are learned from, and what was known of it at an instant.
 
 A lead counts at the milestones that it has itself reached, from the day on which it did, and wins
 or loses after them. As of an instant only what had happened by then is seen: a lead that had not

@@ -1,4 +1,4 @@
-"""How many of the deals that are still open will get there, from how long the others took.
+"""A forecast of how many open deals will get there, from how long the others took.
 
 A deal that is open is not lost: it says that it took at least so long. The share that arrives by an
 age is therefore the Aalen-Johansen estimate of the cumulative incidence, with loss as the competing

@@ -1,4 +1,4 @@
-"""Small groups drawn towards the whole: how far, the groups themselves say.
+"""Small groups shrunk towards the whole: how far, the groups themselves say.
 
 The rule is Bühlmann and Straub's (1970), the oldest of empirical Bayes: a group keeps the share
 `between / (between + own)` of its own mean, and takes the rest from what stands above it. `own` is

@@ -1,4 +1,4 @@
-"""Alerts that somebody has seen and answers for: on record, and told to nobody again as they are.
+"""Alerts that somebody has taken over: on record, and not sent again as they are.
 
 An acknowledged state counts as told. It is told again where it grows tenfold, which ends the
 acknowledgement, and once more when it is over.

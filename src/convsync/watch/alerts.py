@@ -1,4 +1,4 @@
-"""Looks at the nights, and tells people what they do not know yet.
+"""Checks the nights, and alerts people to what they do not know yet.
 
 Nothing here stops a night: what cannot be read or delivered is logged, and told at the next look.
 """

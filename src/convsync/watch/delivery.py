@@ -1,4 +1,4 @@
-"""How people hear of it: messages by Apprise, and pings of a dead man's switch.
+"""How people are notified: messages through Apprise, and pings of a dead man's switch.
 
 URLs of both are secrets. None is logged or printed: a target is named by its number and scheme. The
 libraries are imported when there is something to deliver.

@@ -1,4 +1,4 @@
-"""What the ledger says of the nights, read once: alerts, metrics and `status --check` judge it."""
+"""What the ledger says about the nights, read once, for alerts, metrics and `status --check`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What is wrong with the nights, if anything: facts against limits, and nothing else; pure.
+"""What is wrong with the nights, if anything: facts against limits; pure.
 
 Each finding is a *state*: it is there from one look to the next for as long as it lasts, under the
 same key. Whoever tells people remembers the keys, and so tells each state once.

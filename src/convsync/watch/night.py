@@ -1,4 +1,4 @@
-"""Watches one night from outside: pings, looks, tells, and writes the figures.
+"""Watches one night from outside: pings, checks, alerts, and writes the figures.
 
 It wraps a run however that ends, one that never began included, and changes nothing of how it ends:
 what goes wrong here is logged. A run that is stopped by a signal tells nobody, so that it ends

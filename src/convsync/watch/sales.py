@@ -1,4 +1,4 @@
-"""Tells sales who came back: one message for each, or one for all, to whom a deal belongs.
+"""Notifies sales of who came back: one message for each, or one for all, by owner.
 
 A channel is told what its route allows and nothing else. By default that is the stage and the
 campaign, which name nobody; the deal's number, its steps and its owner are for channels that may

@@ -1,4 +1,4 @@
-"""`convsync schedule`: waits for the next night and runs it, for those who have no other timer.
+"""`convsync schedule`: waits for the next night and runs it, where there is no other timer.
 
 APScheduler waits; when a night is due says the timetable. Each night is a process of its own, as
 cron's would be: it gives its memory back, its crash ends nobody else, and it reads the

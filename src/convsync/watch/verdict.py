@@ -1,4 +1,4 @@
-"""One line for monitors, in the form that Nagios, Icinga, Checkmk and Zabbix read; pure.
+"""One line for monitors, in the format that Nagios, Icinga, Checkmk and Zabbix read; pure.
 
     OK run 12, 3 h ago, sent 34 | age=10800s;;93600 sent=34 findings=0
 

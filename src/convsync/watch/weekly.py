@@ -1,4 +1,4 @@
-"""The weekly digest: five sentences with figures, sent once to those whom alerts reach.
+"""The weekly digest: five sentences with figures, sent once to the receivers of alerts.
 
 A week's digest is reserved before it leaves. Where it reached nobody the week is given back, and
 the next try sends it; where whoever sent it was killed in between, it may have arrived, and is not

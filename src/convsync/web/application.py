@@ -1,4 +1,4 @@
-"""The page as an application for any ASGI server: which address is answered by what, and for whom.
+"""The page as an application for any ASGI server: what answers which URL, and for whom.
 
 CONVSYNC_CONFIG=convsync.toml uvicorn --factory convsync.web.application:app
 """

@@ -1,4 +1,4 @@
-"""What the page asks of the command line, which is above it: handed in by whoever serves the page.
+"""What the page needs from the command line, which is above it: passed in by `serve`.
 
 So each page says what its command says, and neither knows how the other is made.
 """

@@ -1,4 +1,4 @@
-"""Whom a trusted proxy says it forwards for.
+"""Who a trusted proxy says that it forwards for.
 
 Its headers are believed where they come from it: by the address at the other end of the connection,
 which no header changes, and by a secret where one is set. From anywhere else they are refused.

@@ -1,4 +1,4 @@
-"""Who is let in to a page, and what is answered where a page cannot be shown."""
+"""Who is let in to a page, and the answer if a page cannot be shown."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final

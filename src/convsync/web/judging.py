@@ -1,4 +1,4 @@
-"""What an operator judges: an alert that somebody answers for, a shared key, learned values.
+"""What an operator decides on: an alert to take over, a shared key, learned values.
 
 Each is what the command of the same name does, and stands in the audit log under their name.
 """

@@ -1,4 +1,4 @@
-"""Reports as they were worked out last: on a ledger of years one takes longer than people wait.
+"""Reports cached as last computed: on a ledger of years one takes longer than people wait.
 
 What was asked before is worked out anew once a run has ended, or after a quarter of an hour, by one
 thread at a time, which gives way to all others. Whoever asks meanwhile waits a moment for it, and

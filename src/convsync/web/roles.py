@@ -1,4 +1,4 @@
-"""What somebody may do here, by the groups that others say they are in."""
+"""What somebody may do here, by the groups that a proxy or provider names."""
 
 from collections.abc import Iterable
 from typing import Final

@@ -1,4 +1,4 @@
-"""A night that an operator starts and watches: a process of its own, as `convsync run` is one.
+"""A night that an operator starts and watches: its own process, like `convsync run`.
 
 It goes on when the page is closed or served anew, and holds the same lock: while any run goes on,
 another is refused. What it logs is kept in a file beside the configuration, until the next start.

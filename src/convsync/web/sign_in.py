@@ -1,4 +1,4 @@
-"""Signing in and out: by a password, by a trusted proxy's word, or at a provider.
+"""Signing in and out: by a password, by a trusted proxy, or at a provider.
 
 Who tries is slowed down, by name and by address.
 """

@@ -1,4 +1,4 @@
-"""Who visits a page, with what they sent; and who is let in.
+"""Who visits a page, what they sent, and who is let in.
 
 A browser is known by a random token in a cookie, of which the ledger's database holds the digest
 alone. Each form carries a proof made from that token, so that no other site can send it

@@ -1,4 +1,4 @@
-"""What else waits for somebody on the first page: alerts, learned values, a run that goes on."""
+"""What else waits for somebody on the first page: alerts, learned values, a run in progress."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

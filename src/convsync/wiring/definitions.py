@@ -1,4 +1,4 @@
-"""Settings → what each milestone and rule is defined as, so that a change of it can be told.
+"""Settings → how each milestone and rule is defined, so that a change is noticed.
 
 A milestone is defined by its words in `[milestones]` and by what means it in each source; who owns
 it, and its time limit, change nothing that is counted.

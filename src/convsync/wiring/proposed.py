@@ -1,4 +1,4 @@
-"""A source that nobody has configured: proposed by what its table holds, and made as any other."""
+"""An unconfigured source: proposed from what its table contains, and built like any other."""
 
 import re
 from collections.abc import Mapping, Sequence

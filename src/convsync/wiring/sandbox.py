@@ -1,4 +1,4 @@
-"""The clock of a sandbox that is lived with stands at what each command takes for now.
+"""Sets a sandbox's clock to the instant that each command uses as now.
 
 Only where the configuration names one, as that of `convsync sandbox --demo` does.
 """

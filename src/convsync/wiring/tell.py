@@ -1,4 +1,4 @@
-"""Settings → what sales is told of known people who come back, and whom."""
+"""Settings → what sales is told about known people who come back, and who is told."""
 
 from datetime import timedelta
 

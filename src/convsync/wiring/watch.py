@@ -1,4 +1,4 @@
-"""Settings → when nights are due, what is wrong with them, and who hears of it."""
+"""Settings → when nights are due, what is wrong with them, and who is alerted."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta

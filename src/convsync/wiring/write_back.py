@@ -1,4 +1,4 @@
-"""Settings → what is written back into which CRM, and by what."""
+"""Settings → what is written back into which CRM, and by which adapter."""
 
 from collections.abc import Sequence
 from functools import partial

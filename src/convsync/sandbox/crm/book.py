@@ -1,4 +1,4 @@
-"""What a CRM knows, whoever made it: deals, the people behind them, and what happened to both.
+"""What a CRM knows, whatever vendor: deals, the people behind them, and what happened to both.
 
 Vendors' servers read this book and say it in their own words, with their paging, caps and quirks.
 Records are replaced, never changed in place. Every edit takes the instant it happens at, and bumps

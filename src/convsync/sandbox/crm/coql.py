@@ -1,4 +1,4 @@
-"""As much of COQL, Zoho's query language, as is asked of the sandbox.
+"""The part of COQL, Zoho's query language, that the sandbox needs.
 
 SELECT, FROM, WHERE with AND, ORDER BY and LIMIT. What is not known, too long, of the wrong type or
 not bracketed in pairs is refused, in Zoho's words.

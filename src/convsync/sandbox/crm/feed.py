@@ -1,4 +1,4 @@
-"""A world's deals in a CRM's book, as far as they have come by the sandbox's clock.
+"""A world's deals in a CRM's book, as they are at the sandbox's time.
 
 A CRM stamps what happens with its own clock: nothing in a history precedes the deal's creation,
 whatever date a salesperson typed, and nothing is stamped before an instant at which the book did

@@ -1,4 +1,4 @@
-"""How a vendor's API is served: a table of paths, who may ask, and trouble on order.
+"""How a vendor's API is served: a table of paths, who may call, and planned faults.
 
 A server is a pure function of requests over its book, so tests call it without a socket, and the
 sandbox mounts it under the vendor's name. It shares no code with the adapters it is asked by.

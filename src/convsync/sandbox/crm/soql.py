@@ -1,4 +1,4 @@
-"""As much of SOQL as is asked of the sandbox: SELECT, FROM, WHERE with AND, ORDER BY and LIMIT.
+"""The part of SOQL that the sandbox needs: SELECT, FROM, WHERE with AND, ORDER BY and LIMIT.
 
 Literals have types and fields have types; what does not fit is refused, as Salesforce refuses it.
 https://developer.salesforce.com/docs/platform/salesforce-soql-sosl/guide/sforce-api-calls-soql-select.html

@@ -1,4 +1,4 @@
-"""What Zoho CRM says of its own set-up: fields, layouts, pipelines.
+"""What Zoho CRM says about its own set-up: fields, layouts, pipelines.
 
 https://www.zoho.com/crm/developer/docs/api/v8/
 """

@@ -1,4 +1,4 @@
-"""The Data Manager API, `events:ingest`: the default road for offline conversions.
+"""The Data Manager API, `events:ingest`: the default way to send offline conversions.
 
 What shapes this adapter (https://developers.google.com/data-manager/api):
 

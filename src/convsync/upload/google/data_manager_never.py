@@ -1,4 +1,4 @@
-"""Codes of the Data Manager API about what convsync never sends, so that none is missing."""
+"""Codes of the Data Manager API about things convsync never sends, so that none is missing."""
 
 ABOUT_OTHER_EVENTS = (
     # encrypted identifiers, carts, store sales, Floodlight's identifiers

@@ -1,4 +1,4 @@
-"""Why the Data Manager API refused a request, and what that makes of each of its rows.
+"""Why the Data Manager API refused a request, and what that means for each of its rows.
 
 A request is refused whole, though often for single rows. Those are judged by their own reason and
 the others come back untried; a refusal that names none is halved until its row stands alone.

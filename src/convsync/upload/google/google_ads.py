@@ -1,4 +1,4 @@
-"""The Google Ads API: for accounts that uploaded by it before 2026-06-15, and no others.
+"""The Google Ads API: only for accounts that used it for uploads before 2026-06-15.
 
 What shapes this adapter (https://developers.google.com/google-ads/api/docs/conversions):
 

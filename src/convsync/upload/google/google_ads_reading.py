@@ -1,4 +1,4 @@
-"""Reads an ad account by the Google Ads API, which is open to everybody: only uploads are closed.
+"""Reads an ad account through the Google Ads API, which is open to all: only uploads are closed.
 
 One query each for the account, its conversion actions, its upload diagnostics, the clicks of a day
 and the costs of some days, through the official client's GoogleAdsService, over the same channel

@@ -1,4 +1,4 @@
-"""What Google takes, by each of its two roads. No client library is needed to know it.
+"""What each of Google's two APIs accepts. No client library is needed to know it.
 
 - The Google Ads API adjusts what happened in the last 54 days and did not begin with a wbraid
   (https://developers.google.com/google-ads/api/docs/conversions/upload-adjustments; the enum of

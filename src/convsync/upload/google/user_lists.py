@@ -1,4 +1,4 @@
-"""Customer Match lists by the Data Manager API: made, found again, filled and emptied.
+"""Customer Match lists through the Data Manager API: created, found again, filled and emptied.
 
 What shapes this adapter (https://developers.google.com/data-manager/api/devguides/audiences):
 

@@ -1,4 +1,4 @@
-"""What LinkedIn answers, and what that makes of each row of a batch.
+"""What LinkedIn answers, and what that means for each row of a batch.
 
 A batch is taken whole, with a status for each element, or refused whole, with rows named by their
 numbers in a sentence: "indices [0, 3] (0-indexed)" of what is refused for its meaning, "Index: 3,

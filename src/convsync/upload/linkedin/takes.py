@@ -1,4 +1,4 @@
-"""What LinkedIn's Conversions API takes, known beforehand.
+"""What LinkedIn's Conversions API accepts, known beforehand.
 
 - A conversion counts within 90 days of its milestone, and its request is refused where one is older
   (https://learn.microsoft.com/linkedin/marketing/conversions/conversions-faq).

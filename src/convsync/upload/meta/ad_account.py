@@ -1,4 +1,4 @@
-"""Meta's side of an ad account: whether the dataset takes events, and what nobody can undo there.
+"""Meta's side of an ad account: whether the dataset accepts events, and what cannot be undone.
 
 The Graph API says whether a token reaches a dataset, and when the dataset last received something.
 What became of single events it does not say: Events Manager shows that, within some 20 minutes.

@@ -1,4 +1,4 @@
-"""What Meta answers, and what that makes of each row of a batch.
+"""What Meta answers, and what that means for each row of a batch.
 
 An answer is about a request as a whole. It was taken where Meta says that it received as many
 events as were sent, and nothing else; any other number leaves all of them unknown. A refusal names

@@ -1,4 +1,4 @@
-"""What Meta's Conversions API takes, known beforehand: it takes a request whole or not at all.
+"""What Meta's Conversions API accepts, known beforehand: a whole request or nothing.
 
 - An event older than seven days has its whole request refused
   (https://developers.facebook.com/documentation/ads-commerce/conversions-api/using-the-api); one

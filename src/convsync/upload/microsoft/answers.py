@@ -1,4 +1,4 @@
-"""What Microsoft answers, and what that makes of each row of a batch.
+"""What Microsoft answers, and what that means for each row of a batch.
 
 A request is taken for some of its rows: those that are not listed in `PartialErrors` are taken, and
 are what is told. Each error names its row by `Index`; one row may have several, in any order. A

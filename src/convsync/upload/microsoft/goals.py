@@ -1,4 +1,4 @@
-"""What the account says of its goals, and of what arrived for them."""
+"""What the account says about its goals, and about what arrived for them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A batch as Microsoft's two requests want it; pure.
+"""A batch as Microsoft's two requests require it; pure.
 
 Times are UTC and whole seconds, with the `Z`: conversions are found again by them, word for word.
 https://learn.microsoft.com/en-us/advertising/campaign-management-service/offlineconversion

@@ -1,4 +1,4 @@
-"""What Microsoft Advertising takes, known beforehand.
+"""What Microsoft Advertising accepts, known beforehand.
 
 - There is no order ID: a conversion is known by its msclkid, the goal's name and its time, so that
   a repeat of it counts nothing new
