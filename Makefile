@@ -123,8 +123,8 @@ bench: $(READY)  ## each figure beside its floor and its bar: BENCH_DEALS=100000
 bench-years: $(READY)  ## questions and filters of a ledger of ten events a deal: an hour, and 6 GB in TMPDIR
 	$(BIN)/python -m scripts.bench --deals $(BENCH_DEALS) --years
 
-bench-page: $(READY)  ## each first screen of the page on that ledger, alone and as twenty readers beside a running night
-	$(BIN)/python -m scripts.bench.reading_pages --deals $(BENCH_DEALS)
+bench-page: $(READY)  ## each first screen of the page on that ledger, alone and as twenty readers beside a running night; FOLDER=… keeps the ledger
+	$(BIN)/python -m scripts.bench.reading_pages --deals $(BENCH_DEALS) $(FOLDER:%=--folder %)
 
 bench-collect: $(READY)  ## reports a second that the collector writes before it answers
 	$(BIN)/python -m scripts.bench.collecting

@@ -70,9 +70,13 @@ def of_page(figures: Sequence[Figure]) -> str:
     table = markdown(HEADER, [cells(figure) for figure in figures])
     return (
         f"{machine()}\n\nThe ledger is that of `make bench-years`, at the size that stands here,"
-        " with ten events a deal; PostgreSQL's is a copy of it, by `convsync db copy`. A screen's"
-        " figure is the median of several answers. The readers ask for one screen after the other"
-        f" and look at each for some seconds.\n\n{table}{_missed(figures)}"
+        " with ten events a deal: the first night and its verdicts are the product's own, and in"
+        " the years after it each deal's value is changed and sent again, night by night, by events"
+        " that the product's functions make, seal and chain; `audit verify` holds for it."
+        " PostgreSQL's is a copy, row by row. A screen's figure is the median of several answers."
+        " The readers ask for one screen after the other and look at each for some seconds; the"
+        " night reads the complete export, in which nothing has changed."
+        f"\n\n{table}{_missed(figures)}"
     )
 
 

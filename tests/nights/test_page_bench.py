@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bench import page
+from scripts.bench import grown, page
 from scripts.bench.measuring import Measuring
 from scripts.bench.reading_pages import measured
 
@@ -14,6 +14,9 @@ pytestmark = pytest.mark.slow
 def test_each_screen_is_measured_alone_and_under_load_on_both_databases(tmp_path: Path) -> None:
     with Measuring(tmp_path / "run", deals=200, rounds=1) as run:
         figures = list(measured(run, rounds=1))
+        grown.on_sqlite(run).types("audit", "verify")
+        with grown.on_postgresql(run) as company:
+            company.types("audit", "verify")
     names = ("page", "page-load", "page-night")
     assert [one.name for one in figures] == [
         f"{name}-{on}" for on in ("sqlite", "postgresql") for name in names

@@ -9,11 +9,11 @@ from time import monotonic
 
 import pytest
 
-from convsync.errors import OperatorError
+from convsync.errors import OperatorError, TransientError
 from convsync.report.page import Section
 from convsync.store import notes, runs
 from convsync.store.database import Database
-from convsync.web.kept_figures import KeptFigures
+from convsync.web.kept_figures import KeptFigures, Key, Outcome, Outcomes, key_of
 from tests.builders import NOW
 
 PATH, USUAL = "/funnel", {"since": "", "until": ""}
@@ -131,3 +131,51 @@ def test_an_invalid_request_for_a_report_is_refused_each_time_and_not_cached(
         with pytest.raises(OperatorError, match="not a day"):
             kept.of(PATH, {"since": "nonsense"}, report)
     assert report.asked == 2
+
+
+def test_what_is_worked_out_ahead_by_another_process_is_shown_at_once(
+    database: Database, report: Report
+) -> None:
+    def apart(keys: Sequence[Key], _: datetime) -> Outcomes:
+        for path, _asked in keys:
+            yield OperatorError("nothing agreed") if path == "/values" else Outcome(path, (), 0.1)
+
+    kept = KeptFigures(database, lambda: NOW, moment_s=GUARD_S, apart=apart)
+    kept.work_ahead([(key_of(path, USUAL), report) for path in (PATH, "/values", "/trend")])
+    assert kept.of(PATH, USUAL, report).period == PATH
+    assert kept.of("/trend", USUAL, report).period == "/trend"
+    assert report.asked == 0
+    assert kept.of("/values", USUAL, report).period == "answer 1 to "
+
+
+def test_what_takes_long_is_worked_out_by_another_process_from_then_on(
+    database: Database, report: Report, hours: list[float]
+) -> None:
+    def apart(_: Sequence[Key], at: datetime) -> Outcomes:
+        yield Outcome(f"apart, {at:%H:%M}", (), 9.0)
+
+    def clock() -> datetime:
+        return NOW + timedelta(hours=hours[0])
+
+    kept = KeptFigures(database, clock, moment_s=GUARD_S, apart=apart)
+    assert kept.of(PATH, USUAL, report).period == "answer 1 to "
+    kept.work_ahead([(key_of(PATH, USUAL), report)])
+    hours[0] = 1
+    asked = {"since": "2026-01-01", "until": ""}
+    assert kept.of(PATH, asked, report).period == f"apart, {clock():%H:%M}"
+    assert report.asked == 1
+
+
+def test_whoever_waits_hears_that_the_other_process_was_killed(
+    database: Database, report: Report
+) -> None:
+    def apart(keys: Sequence[Key], _: datetime) -> Outcomes:
+        yield Outcome("one", (), 0.1)
+        raise TransientError("killed")
+
+    kept = KeptFigures(database, lambda: NOW, moment_s=GUARD_S, apart=apart)
+    reports = [(key_of(path, USUAL), report) for path in (PATH, "/trend")]
+    with pytest.raises(TransientError, match="killed"):
+        kept.work_ahead(reports)
+    assert kept.of(PATH, USUAL, report).period == "one"
+    assert kept.of("/trend", USUAL, report).period == "answer 1 to "

@@ -9,6 +9,7 @@ that CONVSYNC_CONFIG names, and is a factory:
 import os
 import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ def page_of(
 
     require_installed()
     require_somebody(settings)
+    from convsync.cli.page_apart import work_out
     from convsync.cli.page_commands import commands_of
     from convsync.web.application import application
 
@@ -56,6 +58,7 @@ def page_of(
         is_tls=is_tls,
         as_of=as_of,
         works_ahead=works_ahead,
+        apart=partial(work_out, settings),
     )
 
 

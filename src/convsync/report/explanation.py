@@ -189,8 +189,7 @@ def unreadable(database: Database, deal_id: str) -> list[str]:
     with database.reading() as connection:
         return [
             f"{row['source']}, {row['place']}: {row['problem']}"
-            for row in quarantine.entries(connection)
-            if row["deal_id"] == deal_id
+            for row in quarantine.of_deal(connection, deal_id)
         ]
 
 

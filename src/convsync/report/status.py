@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, Protocol
 
 from convsync.model.period import Period
@@ -148,13 +149,14 @@ def status_of(
         )
 
 
-def quarantined(database: Database) -> list[Quarantine]:
-    """Return every record that could not be read, by source and place."""
+def quarantined(database: Database, most: int | None = None) -> list[Quarantine]:
+    """Return every record that could not be read, by source and place; at the most so many."""
     with database.reading() as connection:
-        return _quarantined(connection)
+        return _quarantined(connection, most)
 
 
-def _quarantined(connection: Connection) -> list[Quarantine]:
+def _quarantined(connection: Connection, most: int | None = None) -> list[Quarantine]:
+    found = quarantine.entries if most is None else partial(quarantine.first, count=most)
     return [
         Quarantine(
             source=row["source"],
@@ -163,7 +165,7 @@ def _quarantined(connection: Connection) -> list[Quarantine]:
             problem=row["problem"],
             since=row["first_seen_at"],
         )
-        for row in quarantine.entries(connection)
+        for row in found(connection)
     ]
 
 

@@ -119,8 +119,21 @@ def release_unseen(connection: Connection, source: str, run_id: int, place: str 
 
 def entries(connection: Connection) -> list[RowMapping]:
     """Return every record in quarantine, by source and place."""
-    found = select(quarantine).order_by(quarantine.c.source, quarantine.c.place)
+    return list(connection.execute(_IN_ORDER).mappings())
+
+
+def first(connection: Connection, count: int) -> list[RowMapping]:
+    """Return the first records in quarantine, by source and place."""
+    return list(connection.execute(_IN_ORDER.limit(count)).mappings())
+
+
+def of_deal(connection: Connection, deal_id: str) -> list[RowMapping]:
+    """Return the records of a deal in quarantine, by source and place."""
+    found = _IN_ORDER.where(quarantine.c.deal_id == deal_id)
     return list(connection.execute(found).mappings())
+
+
+_IN_ORDER = select(quarantine).order_by(quarantine.c.source, quarantine.c.place)
 
 
 def found_by(connection: Connection, run_id: int, *, limit: int) -> list[Entry]:

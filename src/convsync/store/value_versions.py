@@ -75,6 +75,17 @@ def accepted_number(connection: Connection) -> int | None:
     return connection.execute(_accepted_last(select(value_versions.c.id))).scalar()
 
 
+def newer(connection: Connection) -> int | None:
+    """Return the number of the latest version, None where it, or a later one, was accepted."""
+    columns = (value_versions.c.id, value_versions.c.accepted_at)
+    latest = connection.execute(select(*columns).order_by(value_versions.c.id.desc()).limit(1))
+    found = latest.one_or_none()
+    if found is None or found.accepted_at is not None:
+        return None
+    used = accepted_number(connection)
+    return int(found.id) if used is None or found.id > used else None
+
+
 def listed(connection: Connection) -> Sequence[Version]:
     """Return all versions, the latest first."""
     found = select(value_versions).order_by(value_versions.c.id.desc())

@@ -30,6 +30,7 @@ from convsync.web.deal_lists import DealLists
 from convsync.web.decisions import Desk
 from convsync.web.doors import Doors
 from convsync.web.figures import FigurePages
+from convsync.web.kept_figures import Apart
 from convsync.web.nights import Nights
 from convsync.web.problems import Problems
 from convsync.web.rendering import Templates
@@ -48,6 +49,7 @@ def application(
     is_tls: bool,
     as_of: datetime | None = None,
     works_ahead: bool = True,
+    apart: Apart | None = None,
 ) -> Starlette:
     """Return the page; OperatorError where there is no ledger. `commands` are their answers.
 
@@ -55,12 +57,12 @@ def application(
 
     `is_tls` says that browsers come over TLS: the cookie is for that alone then. `as_of` is taken
     for the present, as by the option of that name. `works_ahead` says whether reports are worked
-    out before anybody asks for them.
+    out before anybody asks for them, and `apart` does so in another process.
     """
     company = company_of(settings, as_of=as_of)
     templates = Templates(company.zone, company.formats)
     doors, sign_in = _entrance(settings, company, templates, is_tls=is_tls)
-    figures = FigurePages(company, templates, commands.figures)
+    figures = FigurePages(company, templates, commands.figures, apart)
     families = (
         sign_in,
         Nights(company, templates),

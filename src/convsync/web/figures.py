@@ -23,8 +23,9 @@ from convsync.store.database import Database
 from convsync.store.standing import Standing, standing
 from convsync.web.company import Company
 from convsync.web.doors import Doors
-from convsync.web.kept_figures import KeptFigures
+from convsync.web.kept_figures import Apart, KeptFigures, key_of
 from convsync.web.locales import formats_for
+from convsync.web.readers import WORKS_AHEAD, give_way
 from convsync.web.rendering import Templates
 from convsync.web.visits import Visit
 
@@ -67,11 +68,17 @@ class Figures:
 class FigurePages:
     """Shows each report on a page of its own."""
 
-    def __init__(self, company: Company, templates: Templates, pages: Sequence[Figures]) -> None:
+    def __init__(
+        self,
+        company: Company,
+        templates: Templates,
+        pages: Sequence[Figures],
+        apart: Apart | None = None,
+    ) -> None:
         self._company = company
         self._templates = templates
         self._pages = pages
-        self._kept = KeptFigures(company.database, company.now)
+        self._kept = KeptFigures(company.database, company.now, apart=apart)
         templates.add(figure_pages=[(page.path, page.title) for page in pages])
 
     def routes(self, doors: Doors) -> list[Route]:
@@ -83,14 +90,18 @@ class FigurePages:
 
     def work_ahead(self, stop: Event) -> None:
         """Work out what each page usually shows, and again whenever a run has ended, until told."""
+        give_way(WORKS_AHEAD)
         seen: Standing | None = None
+        usual = [
+            (key_of(page.path, {field.name: "" for field in page.fields}), page.sections)
+            for page in self._pages
+        ]
         while not stop.is_set():
             try:
                 with self._company.database.reading() as connection:
                     stands = standing(connection)
-                for page in self._pages if stands != seen else ():
-                    usual = {field.name: "" for field in page.fields}
-                    self._kept.of(page.path, usual, page.sections)
+                if stands != seen:
+                    self._kept.work_ahead(usual)
                 seen = stands
             except ConvsyncError as error:
                 log.warning("reports could not be worked out ahead", because=str(error))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Final
 
 from markupsafe import Markup
 from starlette.responses import Response
@@ -15,6 +16,8 @@ from convsync.web.doors import Doors
 from convsync.web.locales import formats_for
 from convsync.web.rendering import Templates
 from convsync.web.visits import Visit
+
+_UNREADABLE: Final = 200
 
 
 class Problems:
@@ -36,13 +39,15 @@ class Problems:
         over_time = localised(
             _over_time(codes, days.all), formats_for(visit.languages, company.formats)
         )
+        unreadable = quarantined(company.database, _UNREADABLE + 1)
         return self._templates.response(
             "errors.html",
             visit=visit,
             company=company,
             codes=codes,
             over_time=Markup(body([over_time])),  # noqa: S704 - escapes what is in it
-            quarantine=quarantined(company.database),
+            quarantine=unreadable[:_UNREADABLE],
+            are_there_more=len(unreadable) > _UNREADABLE,
         )
 
 

@@ -2,9 +2,10 @@
 
 Twenty readers beside a running night would otherwise have as many threads as they are, each of
 which takes a core from it for a while. Here two pages are made at once, the others wait their turn,
-and where all cores are busy the night has some nine tenths of one that it shares with a page. What
-may take long, a report that nobody has asked for yet or a list that looks at each deal, has threads
-of its own, so that no quick page waits behind it.
+and where all cores are busy the night has three quarters of one that it shares with a page. They
+give way no further, for on PostgreSQL a page waits for its turn at every statement. What may take
+long, a report that nobody has asked for yet or a list that looks at each deal, has threads of its
+own, so that no quick page waits behind it; these give way more.
 
 What people decide, and a night that they start, does not run here: a process has the priority of
 the thread that starts it. The priority is a thread's own on Linux alone; elsewhere there are only
@@ -23,7 +24,7 @@ from threading import Lock, Thread, get_native_id
 from typing import Any, Final, TypeVar
 
 _QUICK, _SLOW = 2, 4
-_NICE: Final = 10
+_QUICK_NICE, _SLOW_NICE = 5, 10
 WORKS_AHEAD: Final = 15
 """How nice whoever works out reports is that nobody waits for."""
 _AT_ONCE: Final = 200
@@ -32,7 +33,7 @@ _AT_ONCE: Final = 200
 T = TypeVar("T")
 
 
-def give_way(nice: int = _NICE) -> None:
+def give_way(nice: int) -> None:
     """Let the others of this machine go before this thread.
 
     https://man7.org/linux/man-pages/man2/setpriority.2.html
@@ -43,9 +44,10 @@ def give_way(nice: int = _NICE) -> None:
 
 
 class _Threads:
-    """So many threads, begun with the first work; they end with the process."""
+    """So many threads, as nice as is said, begun with the first work; they end with the process."""
 
-    def __init__(self, count: int, name: str) -> None:
+    def __init__(self, count: int, name: str, nice: int) -> None:
+        self._nice = nice
         self._count = count
         self._name = name
         self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
@@ -65,7 +67,7 @@ class _Threads:
         return future
 
     def _works(self) -> None:
-        give_way()
+        give_way(self._nice)
         while True:
             future, work = self._work.get()
             if not future.set_running_or_notify_cancel():
@@ -80,8 +82,8 @@ class Readers:
     """Makes pages for those who wait for them."""
 
     def __init__(self) -> None:
-        self._quick = _Threads(_QUICK, "page")
-        self._slow = _Threads(_SLOW, "long-page")
+        self._quick = _Threads(_QUICK, "page", _QUICK_NICE)
+        self._slow = _Threads(_SLOW, "long-page", _SLOW_NICE)
 
     async def run(self, work: Callable[..., T], *arguments: Any, is_slow: bool = False) -> T:
         """Return what some work returns, or raise what it raises."""

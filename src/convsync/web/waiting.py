@@ -30,14 +30,7 @@ def within(connection: Connection) -> Waiting:
     running = runs.running(connection, lease_time(connection, system_clock))
     return Waiting(
         known=alert_states.recall(connection),
-        values=_newer_values(connection),
+        values=value_versions.newer(connection),
         allowed=allowed_keys.listed(connection),
         going_on=None if running is None else running.run_id,
     )
-
-
-def _newer_values(connection: Connection) -> int | None:
-    latest, used = value_versions.version(connection), value_versions.accepted(connection)
-    if latest is None or latest.accepted_at is not None:
-        return None
-    return latest.number if used is None or latest.number > used.number else None

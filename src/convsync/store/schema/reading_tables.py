@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     String,
@@ -98,3 +99,4 @@ quarantine = Table(
     Column("first_seen_at", Instant, nullable=False),
     Column("run_id", ForeignKey("runs.id"), nullable=False),
 )
+Index("ix_quarantine_deal_id", quarantine.c.deal_id)

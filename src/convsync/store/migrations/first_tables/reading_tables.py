@@ -78,3 +78,4 @@ def make() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_quarantine_run_id")),
         sa.PrimaryKeyConstraint("source", "place", name=op.f("pk_quarantine")),
     )
+    op.create_index("ix_quarantine_deal_id", "quarantine", ["deal_id"], unique=False)
