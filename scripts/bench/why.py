@@ -51,8 +51,8 @@ itself and the chain are a tenth each.""",
 Half is the client, whose work is the same on both. Of the server's half, a sixth is the ledger's
 COPY, with four indexes, and a seventh that of deals' keys; a seventh reserves batches, which takes
 rows out of one index and into another, so that PostgreSQL writes them into all. A sixth of all of
-it was foreign keys: six a deal, each looked up row by row at 2.8 CPU us. Four are left, as keys of
-deals have none.""",
+it was foreign keys: six a deal, each looked up row by row at 2.8 CPU us. Three are left, as keys
+and milestones of deals have none.""",
     "clicks": """\
 More than half is SQLite: of each click a row, its key in an index in no order, and once all are
 stored its visitor's key in another, in order. An eighth is the start, and a fifteenth to look
