@@ -79,7 +79,7 @@ def test_a_refused_conversion_is_found_read_sent_again_and_confirmed(
     office.sandbox.platform.verdicts = {}
     follows(browser, "Errors")
     follows(browser, "Try again")
-    assert "as decided by otto" in read(browser)
+    assert "will name otto as the one who decided" in read(browser)
     with another_page(browser):
         browser.find_element(By.XPATH, "//button[text()='Send again']").click()
     assert "sent 1" in read(browser)

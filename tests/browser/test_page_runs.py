@@ -116,7 +116,7 @@ def test_an_alert_is_acknowledged_with_the_keyboard_on_a_phone_and_a_viewer_sees
     browser.set_window_size(*PHONE)
     signs_in(browser, "otto")
     presses(browser, "Acknowledge")
-    assert "as decided by otto" in read(browser)
+    assert "will name otto as the one who decided" in read(browser)
     presses(browser, "Acknowledge")
     assert "Acknowledged by otto" in read(browser)
     assert serious(browser) == []

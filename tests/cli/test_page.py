@@ -123,7 +123,7 @@ def test_guessing_passwords_is_slowed_down(visitor: Visitor) -> None:
         if visitor.status == 429:
             break
     assert number >= 10
-    assert "Too many tries" in said
+    assert "Too many attempts" in said
 
 
 def test_a_cookie_is_for_this_site_and_no_script_and_over_tls_for_tls_alone(
@@ -305,7 +305,7 @@ def test_an_operator_sends_a_refused_code_again_and_the_log_says_who(
     office.sandbox.platform.verdicts = {}
     otto.opens("/errors")
     assert "Try again" in otto.text
-    assert "again, as far as it may be sent?" in otto.opens(f"/do/retry?about={INVALID}")
+    assert "again, if it may be sent?" in otto.opens(f"/do/retry?about={INVALID}")
     shown = otto.sends("/do/retry", about=INVALID)
     assert otto.status == 200, shown
     assert "sent 1" in shown

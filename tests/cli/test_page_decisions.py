@@ -31,7 +31,7 @@ def otto_at(office: Office, at: str = NIGHT) -> Iterator[Visitor]:
 def decides(visitor: Visitor, what: str, about: str) -> str:
     """Follow the question to its answer."""
     asked = visitor.opens(f"/do/{what}?about={about}")
-    assert "as decided by otto" in asked
+    assert "will name otto as the one who decided" in asked
     return visitor.sends(f"/do/{what}", about=about)
 
 
@@ -63,7 +63,7 @@ def test_a_shared_key_is_allowed_and_no_longer_by_its_buttons(office: Office) ->
         assert DESK not in otto.html
         assert "is allowed" in decides(otto, "allow-key", key["key"])
         assert "allowed by otto" in otto.opens("/")
-        assert "joins nobody from the next run on" in decides(otto, "disallow-key", key["key"])
+        assert "links no records from the next run on" in decides(otto, "disallow-key", key["key"])
         assert "allowed by otto" not in otto.opens("/")
         otto.opens("/do/allow-key?about=key:00")
         assert otto.status == 404
@@ -75,9 +75,9 @@ def test_learned_values_are_accepted_by_their_button(seller: Office) -> None:
     seller.night()
     seller.types("values", "learn", "--as-of", NIGHT)
     with otto_at(seller) as otto:
-        assert "Version 1 of the learned values is used by no rule yet" in otto.text
+        assert "Version 1 of the learned values is not used by any rule yet" in otto.text
         assert "Version 1 of the values is accepted" in decides(otto, "accept-values", "1")
-        assert "used by no rule yet" not in otto.opens("/")
+        assert "not used by any rule yet" not in otto.opens("/")
         otto.opens("/do/accept-values?about=9")
         assert otto.status == 404
     assert '"by": "otto"' in logged(seller, "values_accepted")

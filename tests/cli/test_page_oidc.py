@@ -80,8 +80,8 @@ def test_the_browser_is_asked_for_state_nonce_and_proof_of_who_began(visitor: Vi
     ("sub", "complaint"),
     [
         pytest.param("3", "eve is in no group that may look here", id="without a role"),
-        pytest.param("4", "gave no name", id="without a name"),
-        pytest.param("", "signed nobody in", id="who refuses"),
+        pytest.param("4", "returned no name", id="without a name"),
+        pytest.param("", "returned no access token", id="who refuses"),
     ],
 )
 def test_people_outside_the_named_groups_are_not_let_in(
@@ -97,7 +97,7 @@ def test_an_answer_signs_in_only_the_browser_that_started(
 ) -> None:
     back = there.agrees(leaves(visitor), "1")
     for other in (another(visitor), another(visitor)):
-        assert "begun elsewhere" in comes_back(other, back)
+        assert "started elsewhere" in comes_back(other, back)
         assert other.status == 403
         leaves(other)
         comes_back(other, back)

@@ -70,7 +70,7 @@ def test_a_run_is_watched_by_all_survives_the_page_and_keeps_others_waiting(
     assert "Stop" in shown
     assert '<script src="/static/watch.js" defer>' in otto.html
     assert "script-src 'self'" in otto.headers["content-security-policy"]
-    assert "Run 1 goes on: watch it" in otto.opens("/")
+    assert "Run 1 is in progress: watch it" in otto.opens("/")
     assert re.search(r"so far: .*reading deals 1", office.types("runs", "show", "1").out)
     refused = starts(otto)
     assert otto.status == 409

@@ -80,8 +80,8 @@ class Sheet:
                 return
             yield NumberedRow(number, row)
 
-    def cells(self) -> Iterator[RowCells]:
-        """Yield the cells of every row."""
+    def cells(self, first: int = 0) -> Iterator[RowCells]:
+        """Yield all cells of every row, however many are asked for."""
         return (row.cells for row in self.rows())
 
     def rows_past_known(

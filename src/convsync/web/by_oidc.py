@@ -76,13 +76,13 @@ class ByOidc:
         they have no role here.
         """
         if parse_qs(urlsplit(address).query).get("error"):
-            raise RefusedError(403, "The provider signed nobody in. Begin again.")
+            raise RefusedError(403, "The provider returned no access token. Start again.")
         try:
             code = parse_authorization_code_response(address, _made_of(secret, "state"))["code"]
             claims = self._claims(secret, code)
         except (OAuth2Error, JoseError, ValueError) as error:
             log.warning("a sign-in was refused", because=type(error).__name__)
-            raise RefusedError(403, "This answers no sign-in that was begun here.") from None
+            raise RefusedError(403, "This answers no sign-in that was started here.") from None
         name = claims.get(self._terms.name_claim)
         return user_with(
             str(name or ""), _groups_in(claims, self._terms.roles_claim), self._terms.roles

@@ -32,7 +32,7 @@ def acknowledge(desk: Desk, key: str) -> Decision:
     return Decision(
         what="acknowledge",
         about=key,
-        question=f"Answer for it, so that nobody is told of it again as it is? {finding.text}",
+        question=f"Take it over, so that it is not sent to anybody again? {finding.text}",
         button="Acknowledge",
         do=do,
     )
@@ -51,7 +51,7 @@ def reopen(desk: Desk, key: str) -> Decision:
     return Decision(
         what="reopen",
         about=key,
-        question=f"Let nobody answer for {key} any more, so that it is told again?",
+        question=f"Reopen {key}, so that it is sent again?",
         button="Reopen",
         do=do,
     )
@@ -63,7 +63,7 @@ def allow_key(desk: Desk, name: str) -> Decision:
     with company.database.reading() as connection:
         found = allowing.joining_nobody(connection, digests)
     if found is None:
-        raise RefusedError(404, "There is no such key that too many share.")
+        raise RefusedError(404, "There is no such shared key.")
 
     def do(by: str) -> Done:
         allowing.allow(company.database, digests, by=by, now=company.now(), real_clock=system_clock)
@@ -73,7 +73,7 @@ def allow_key(desk: Desk, name: str) -> Decision:
         what="allow-key",
         about=found.name,
         question=(
-            f"Let {found.name} join deals and clicks from the next run on, though"
+            f"Let {found.name} link deals and clicks from the next run on, though"
             f" {allowing.shared_by(found)} share it ({found.example or 'one erased'} among them)?"
         ),
         button="Allow",
@@ -89,13 +89,13 @@ def disallow_key(desk: Desk, name: str) -> Decision:
         taken_back = allowing.disallow(
             company.database, digests, by=by, now=company.now(), real_clock=system_clock
         )
-        return Done(sentence=f"{taken_back} joins nobody from the next run on.")
+        return Done(sentence=f"{taken_back} links no records from the next run on.")
 
     return Decision(
         what="disallow-key",
         about=name,
-        question=f"Let {name} join nobody again, from the next run on?",
-        button="Allow no longer",
+        question=f"Stop {name} from linking records, from the next run on?",
+        button="Disallow",
         do=do,
     )
 

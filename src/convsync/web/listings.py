@@ -26,7 +26,7 @@ FORMATS: Final = tuple(_TYPES)
 def file_of(name: str, form: str, columns: Sequence[str], rows: Iterable[Row]) -> Response:
     """Return rows as a file of a name, in one of `FORMATS`; RefusedError for any other."""
     if form not in _TYPES:
-        raise RefusedError(404, f"A list is no {form}: it can be had as {' or '.join(FORMATS)}.")
+        raise RefusedError(404, f"There is no {form} of a list: choose {' or '.join(FORMATS)}.")
     written = _as_csv(columns, rows) if form == "csv" else _as_json(rows)
     named = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
     return StreamingResponse(READERS.each(written), media_type=_TYPES[form], headers=named)

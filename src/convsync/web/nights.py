@@ -170,7 +170,7 @@ def _address(side: Side, detail: str, there: Collection[str]) -> str | None:
 
 def _uploads(nights: Sequence[PastRun], formats: Formats) -> Chart:
     return Chart(
-        title="Conversions sent by the last nights",
+        title="Conversions sent in the last nights",
         bars=[(f"{run.as_of:%Y-%m-%d}", float(run.sent)) for run in nights],
         formats=formats,
     )

@@ -18,7 +18,7 @@ SHORTEST, LONGEST = 12, 1_000
 def hash_of(password: str) -> str:
     """Return what to keep of a password; OperatorError for one that is too short or too long."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise OperatorError(f"A password has {SHORTEST} to {LONGEST:,} characters.")
+        raise OperatorError(f"A password must have {SHORTEST} to {LONGEST:,} characters.")
     return _hasher().hash(password)
 
 

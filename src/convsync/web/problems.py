@@ -63,8 +63,8 @@ def _over_time(codes: Sequence[CodeFound], days: Sequence[date]) -> Section:
         rows=[[f"{day}", *(f"{count:,}" for count in each)] for day, each in some.items()],
         numbers=frozenset(["day", *names]),
         chart=Chart(
-            title="Conversions that were given one of these codes",
+            title="Conversions with one of these codes",
             bars=[(f"{day}", float(sum(counts[day]))) for day in days if some and day >= min(some)],
         ),
-        notes=[] if some else ["No conversion was given a code in these days."],
+        notes=[] if some else ["No conversion got a code in these days."],
     )

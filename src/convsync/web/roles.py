@@ -13,7 +13,7 @@ _LONGEST_NAME: Final = 100
 def user_with(name: str, groups: Iterable[str], terms: RoleTerms) -> User:
     """Return somebody with the role of their groups; RefusedError where none of them has one."""
     if not name or len(name) > _LONGEST_NAME or not name.isprintable():
-        raise RefusedError(403, "Whoever signed you in gave no name that can be shown.")
+        raise RefusedError(403, "The sign-in returned no name that can be shown.")
     role = terms.role_of(groups)
     if role is None:
         raise RefusedError(

@@ -49,7 +49,7 @@ def stop(desk: Desk, number: str) -> Decision:
         what="stop",
         about=str(found.run_id),
         question=(
-            f"Stop run {found.run_id} at its next safe step? What it has done stands, and the next"
+            f"Stop run {found.run_id} at its next safe step? What it has done stays, and the next"
             " run resumes it."
         ),
         button="Stop",
@@ -107,7 +107,7 @@ def _last_words(path: Path) -> str:
     said = path.read_bytes()[-_SAID:].decode("utf-8", "replace")
     _, found, last = f"\n{said}".rpartition("\nconvsync: ")
     if not found:
-        return f"The run has not begun yet; see {path.name}."
+        return f"The run has not started yet; see {path.name}."
     first, *more = last.splitlines()
     return " ".join([first, *takewhile(lambda line: line.startswith(" "), more)])
 
@@ -117,13 +117,14 @@ def _stoppable(database: Database, number: str) -> runs.Running:
     with database.reading() as connection:
         found = runs.running(connection, lease_time(connection, system_clock))
     if found is None or str(found.run_id) != number:
-        raise RefusedError(404, f"Run {number} does not go on any more.")
+        raise RefusedError(404, f"Run {number} is no longer in progress.")
     if not runs.is_here(found.holder):
         raise RefusedError(
-            409, f"Run {number} goes on at {found.holder.host}: it can be stopped there alone."
+            409,
+            f"Run {number} is in progress on {found.holder.host}: it can only be stopped there.",
         )
     if found.holder.pid == os.getpid():
-        raise RefusedError(409, f"Run {number} is this page's own, and ends by itself.")
+        raise RefusedError(409, f"Run {number} belongs to this page, and ends by itself.")
     return found
 
 
@@ -140,6 +141,6 @@ def _stopped(desk: Desk, number: str, by: str) -> Done:
                 os.kill(found.holder.pid, signal.SIGTERM)
         except PermissionError:
             raise RefusedError(
-                409, f"Run {number} is another user's: ask whoever runs it to stop it."
+                409, f"Run {number} belongs to another user: ask them to stop it."
             ) from None
     return Done(onward=f"/runs/{found.run_id}")

@@ -17,12 +17,12 @@ _LIGHTS: Final = {Ending.OK: "green", Ending.WAITING: "green", Ending.LOOK: "amb
 def retry(desk: Desk, code: str) -> Decision:
     """Return the decision to send again what has a code."""
     if not code:
-        raise RefusedError(404, "Say which code is to be tried again.")
+        raise RefusedError(404, "Say which code to retry.")
     chosen = Chosen(codes=frozenset({code}), deal_ids=frozenset(), run_id=None)
     return Decision(
         what="retry",
         about=code,
-        question=f"Send every conversion with the code {code} again, as far as it may be sent?",
+        question=f"Send every conversion with the code {code} again, if it may be sent?",
         button="Send again",
         do=lambda by: _sent(desk, by, lambda services: pipeline.retry(services, chosen)),
     )
@@ -31,7 +31,7 @@ def retry(desk: Desk, code: str) -> Decision:
 def release(desk: Desk, run: str) -> Decision:
     """Return the decision to send a plan that a run refused."""
     if not (run.isascii() and run.isdigit()):
-        raise RefusedError(404, "Say which run's plan is to be released.")
+        raise RefusedError(404, "Say which run's plan to release.")
     return Decision(
         what="release",
         about=run,

@@ -81,7 +81,7 @@ class SignIn:
             kept = users.password_of(connection, name)
         if not passwords.fits(password, kept):
             log.warning("a sign-in was refused")
-            return self._form(onward, status=403, said="This name and password do not go together.")
+            return self._form(onward, status=403, said="The name or the password is wrong.")
         return self._signed_in(name, onward, Way.PASSWORD)
 
     def go_to_provider(self, request: Request, _: Mapping[str, str]) -> Response:
@@ -100,7 +100,7 @@ class SignIn:
         self._require_patience(request)
         secret, _dot, onward = request.cookies.get(_BEGUN, "").partition(".")
         if not secret:
-            raise RefusedError(403, "This sign-in was begun elsewhere, or too long ago.")
+            raise RefusedError(403, "This sign-in was started elsewhere, or too long ago.")
         user = provider.user_of(secret, str(request.url))
         response = self._let_in(user, local_path(unquote(onward)), Way.OIDC)
         response.delete_cookie(_BEGUN)
@@ -155,7 +155,7 @@ class SignIn:
         tries = [self._by_address.takes(address)]
         tries += [] if name is None else [self._by_name.takes(name)]
         if not all(tries):
-            raise RefusedError(429, "Too many tries: wait a minute, and try again.")
+            raise RefusedError(429, "Too many attempts: wait a minute, and try again.")
 
     def _form(self, onward: str, *, status: int = 200, said: str = "") -> Response:
         return self._templates.response(
