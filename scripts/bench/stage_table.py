@@ -38,7 +38,11 @@ STAGES: Mapping[str, tuple[str, ...]] = {
         "convsync.usual",
         "convsync.running.steps:Work._reconcile",
     ),
-    "closing": ("convsync.running.steps:Work.finish", "convsync.report", "convsync.store.account"),
+    "closing": (
+        "convsync.running.conclusion:Conclusion.finish",
+        "convsync.report",
+        "convsync.store.account",
+    ),
     THE_REST: ("convsync.pipeline",),
 }
 

@@ -81,7 +81,7 @@ def candidates_of(deal: Deal, logged: Sequence[Candidate]) -> tuple[Candidate, .
     A logged one that the CRM has on a contact was found there, and not on the deal itself.
     """
     own = deal.clicks
-    if not logged or all(one.basis is MatchBasis.DEAL for one in own):
+    if not (own and logged) or all(one.basis is MatchBasis.DEAL for one in own):
         return (*own, *logged)
     found_at: dict[ClickId, MatchBasis] = {}
     for one in own:

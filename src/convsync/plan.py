@@ -15,7 +15,7 @@ that shape it:
   Where the platform would not know a repeat for what it is, it is never sent again.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -293,12 +293,14 @@ class PlanSummary:
     """A plan in numbers, added up item by item; it stays small however long the plan is.
 
     `value` is what will be sent, new and restated, by currency. `digest` tells two plans apart: the
-    one a person agreed to, and the one about to be carried out.
+    one a person agreed to, and the one about to be carried out. It is kept where the plan
+    `is_compared`, which costs a hash an item.
     """
 
     steps: Counter[Step] = field(default_factory=Counter)
     reasons: Counter[tuple[Step, Reason]] = field(default_factory=Counter)
     value: dict[str, Decimal] = field(default_factory=dict)
+    is_compared: bool = False
     _digest: int = 0
 
     def add(self, item: Item) -> None:
@@ -308,13 +310,16 @@ class PlanSummary:
     def add_new(self, entries: Sequence[LedgerEntry]) -> None:
         """Count in new conversions that are planned without an item each."""
         self.steps[Step.NEW] += len(entries)
+        amounts: defaultdict[str, list[Decimal]] = defaultdict(list)
         for entry in entries:
             statement = entry.statement
             assert statement is not None, "what is planned has something to send"
             value = statement.value
-            so_far = self.value.get(value.currency, _NOTHING)
-            self.value[value.currency] = so_far + value.amount
-            self._digest ^= _fingerprint(Step.NEW, entry.order_id, value, statement)
+            amounts[value.currency].append(value.amount)
+            if self.is_compared:
+                self._digest ^= _fingerprint(Step.NEW, entry.order_id, value, statement)
+        for currency, some in amounts.items():
+            self.value[currency] = sum(some, self.value.get(currency, _NOTHING))
 
     def take_out(self, item: Item) -> None:
         """Count one item out again: the plan was changed before it was carried out."""
@@ -327,7 +332,8 @@ class PlanSummary:
         if (value := item.value) is not None:
             so_far = self.value.get(value.currency, _NOTHING)
             self.value[value.currency] = so_far + times * value.amount
-            self._digest ^= _fingerprint(item.step, item.order_id, value, item.statement)
+            if self.is_compared:
+                self._digest ^= _fingerprint(item.step, item.order_id, value, item.statement)
         if times < 0:
             self.reasons += Counter()  # leaves out what is none
             self.value = {currency: amount for currency, amount in self.value.items() if amount}
@@ -335,6 +341,7 @@ class PlanSummary:
     @property
     def digest(self) -> str:
         """Return 32 hex digits that depend on all money and clicks to be sent, in any order."""
+        assert self.is_compared, "what tells plans apart was kept"
         return f"{self._digest:032x}"
 
 

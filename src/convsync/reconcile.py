@@ -113,8 +113,10 @@ def reconcile_chunk(
         seconds=seconds or Seconds(),
     )
     by_deal = _by_deal(entries)
-    for given in chunk:
-        stored = _as_known(given, shared, sales.get(given.row, ()), takings.get(given.row))
+    is_more_known = bool(shared or sales or takings)
+    for stored in chunk:
+        if is_more_known:
+            stored = _as_known(stored, shared, sales.get(stored.row, ()), takings.get(stored.row))
         clicks = candidates_of(stored.deal, candidates.get(stored.row, ()))
         at_hand.reconcile(stored, clicks, by_deal.get(stored.row, {}), within)
     return at_hand.finished()

@@ -8,10 +8,12 @@ nothing is said, and it goes their way. Value and statement come from `value`, f
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from convsync.match import seen_at, whole_day_before
 from convsync.model.click import Candidate, Click, ClickId
+from convsync.model.consent import Consent
 from convsync.model.conversion import Conversion
 from convsync.model.deal import LOST, Deal, Milestone
 from convsync.model.ledger import LedgerEntry, State
@@ -103,7 +105,7 @@ class _UsualCase:
         The ledger has nothing of the deal yet.
         """
         rule = self.rule
-        if not candidates or deal.gone is not None or not _may_be_sent(deal):
+        if not candidates or deal.gone is not None or not _may_be_sent(deal.consent):
             return None
         if deal.earlier_sale is not None or isinstance(rule.value, RevenueWithin):
             return None
@@ -158,11 +160,14 @@ class _UsualCase:
 
     def _picked(self, milestone: Milestone, candidates: Sequence[Candidate]) -> Candidate | None:
         """Return the first or last of the best clicks, None where not all count."""
+        if len(candidates) == 2:
+            one, other = candidates
+            if one.click.click_id == other.click.click_id:
+                return _same_click(one, other)
         by_id: dict[ClickId, Candidate] = {}
         for one in candidates:
             if (known := by_id.setdefault(one.click.click_id, one)) is not one:
-                click = min(known.click, one.click, key=seen_at)
-                by_id[click.click_id] = Candidate(click, min(known.basis, one.basis))
+                by_id[one.click.click_id] = _same_click(known, one)
         different = by_id.values()
         if any(self._time_of(one.click, milestone) is None for one in different):
             return None
@@ -176,6 +181,13 @@ class _UsualCase:
         return best[0]
 
 
-def _may_be_sent(deal: Deal) -> bool:
-    consent = deal.consent
+def _same_click(one: Candidate, other: Candidate) -> Candidate:
+    """Return a click that was found twice, as it was seen first, by the better of both ways."""
+    click = min(one.click, other.click, key=seen_at)
+    return Candidate(click, min(one.basis, other.basis))
+
+
+@cache
+def _may_be_sent(consent: Consent) -> bool:
+    """True where a deal with this consent may be sent: there are few, and many deals of each."""
     return not (consent.is_denied or consent.is_unclear or consent.is_forgotten)

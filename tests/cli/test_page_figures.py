@@ -212,8 +212,8 @@ def test_shortfalls_are_looked_for_among_the_deals_that_are_meant(
 @pytest.mark.parametrize(
     ("asked", "problem"),
     [
-        ("segment=region", "What should region be? Write it under *is*."),
-        ("value=north", "north is the value of what? Choose it under *Only where*."),
+        ("segment=region", 'What should region be? Write it under "is".'),
+        ("value=north", 'north is the value of what? Choose it under "Only where".'),
         ("segment=size&value=1", "Deals cannot be narrowed by size; there are: source,"),
     ],
 )

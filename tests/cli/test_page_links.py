@@ -224,6 +224,7 @@ OF_SELLER = (
     "/revenue",
     "/revenue?since=2026-02-20&by=region",
     "/revenue?segment=region&value=north",
+    "/audiences",
     "/reports?since=2026-02-01",
 )
 OF_ACME = (

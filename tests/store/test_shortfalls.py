@@ -58,6 +58,22 @@ def test_a_group_that_takes_longer_is_told_with_its_days(database: Database) -> 
     assert (told.days, told.days_of_rest) == (30, 10)
 
 
+def test_a_segment_that_only_lost_deals_have_is_not_held_against_them(database: Database) -> None:
+    won = [lead(number, "", wins=True) for number in range(60)]
+    lost = [lead(number, "price", wins=False) for number in range(60)]
+    too_late = [lead(number, "timing", wins=False) for number in range(60)]
+    assert found_in(database, *won, *lost, *too_late) == []
+
+
+def test_a_segment_that_most_deals_have_is_compared_though_one_group_never_sells(
+    database: Database,
+) -> None:
+    won = [lead(number, "north", wins=True) for number in range(60)]
+    lost = [lead(number, "south", wins=False) for number in range(60)]
+    (told,) = found_in(database, *won, *lost)
+    assert (told.group, told.went_on.share, told.of_rest) == ("south", 0, 1)
+
+
 def test_of_few_deals_nothing_is_said(database: Database) -> None:
     north = [lead(number, "north", wins=True) for number in range(100)]
     south = [lead(number, "south", wins=False) for number in range(19)]

@@ -376,7 +376,7 @@ def test_a_time_that_was_wrong_is_said_once_and_keeps_nothing_from_being_correct
 
 
 def summary_of(items: Iterable[Item]) -> PlanSummary:
-    summary = PlanSummary()
+    summary = PlanSummary(is_compared=True)
     for item in items:
         summary.add(item)
     return summary

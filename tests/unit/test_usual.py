@@ -89,7 +89,7 @@ def events_in(done: Reconciled, seal: bytes = b"s") -> dict[int, tuple[Any, ...]
 
 
 def summary_of(done: Reconciled) -> PlanSummary:
-    summary = PlanSummary()
+    summary = PlanSummary(is_compared=True)
     for item in done.items:
         summary.add(item)
     for planned in done.planned:

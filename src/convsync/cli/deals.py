@@ -13,6 +13,7 @@ from convsync.cli.deals_behind import (
     CameTo,
     DecidedAfter,
     FateName,
+    InAudience,
     Late,
     LeadFrom,
     LeadTo,
@@ -117,6 +118,7 @@ def deals(
     sent_for: SentFor = None,
     went_round: WentRound = None,
     customers: OfCustomers = None,
+    in_audience: InAudience = None,
     came_in: CameIn = None,
     lead_from: LeadFrom = None,
     lead_to: LeadTo = None,
@@ -155,6 +157,7 @@ def deals(
         with_click=with_click,
         went_round=went_round,
         customers=customers,
+        in_audience=in_audience,
         late=late,
         came_in=came_in,
     )

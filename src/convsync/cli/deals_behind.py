@@ -91,6 +91,12 @@ OfCustomers = Annotated[
         "--customers", metavar="WHOSE", help="Only those of new customers, or of returning ones."
     ),
 ]
+InAudience = Annotated[
+    str | None,
+    typer.Option(
+        "--in-audience", metavar="NAME", help="Only those whose people are in this audience."
+    ),
+]
 Late = Annotated[
     bool, typer.Option("--late", help="Only those that have stood there for longer than agreed.")
 ]
@@ -119,6 +125,7 @@ class Narrowing:
     with_click: bool = False
     went_round: str | None = None
     customers: str | None = None
+    in_audience: str | None = None
     late: bool = False
     came_in: str | None = None
 
@@ -135,12 +142,11 @@ def require_alone(*, is_narrowed: bool) -> None:
     """Raise OperatorError where something is asked of conversions, too: these are deals."""
     if is_narrowed:
         raise OperatorError(
-            "--came-to, --fate, --lead-from, --lead-to, --timed, --decided-after, --sent-for,"
-            " --with-click, --went-round, --customers, --late and --came-in list deals; --state,"
-            " --reason, --code, --rule, --source, --click, --found-by, --covered, --older-than,"
-            " --value-above and --order are about conversions or scores: use only one of the two"
-            " kinds."
-            " --where source=NAME names a source."
+            "--came-to, --fate, --lead-from, --lead-to, --timed, --decided-after, --sent-for, "
+            "--with-click, --went-round, --customers, --in-audience, --late and --came-in list "
+            "deals; --state, --reason, --code, --rule, --source, --click, --found-by, "
+            "--covered, --older-than, --value-above and --order are about conversions or "
+            "scores: use only one of the two kinds. --where source=NAME names a source."
         )
 
 
@@ -224,6 +230,7 @@ def asked_of(settings: "Settings", narrowing: Narrowing) -> "Asked":
         ("milestone", narrowing.sent_for, steps[1:]),
         ("way to go round", narrowing.went_round, list(loops)),
         ("kind of customers", narrowing.customers, list(Customers)),
+        ("audience", narrowing.in_audience, list(settings.audiences)),
     ):
         if name is not None:
             _require(what, name, there)
@@ -239,6 +246,7 @@ def asked_of(settings: "Settings", narrowing: Narrowing) -> "Asked":
         with_click=narrowing.with_click,
         loop=loops[narrowing.went_round] if narrowing.went_round else None,
         customers=Customers(narrowing.customers) if narrowing.customers else None,
+        in_audience=narrowing.in_audience,
         late=_agreed_on(settings, came_to) if narrowing.late else None,
         came_in=_months(narrowing.came_in),
     )

@@ -54,6 +54,7 @@ def _narrowing(asked: Words, where: Sequence[str]) -> Narrowing:
         with_click=_is_said(asked, "with_click"),
         went_round=typed("went_round"),
         customers=typed("customers"),
+        in_audience=typed("in_audience"),
         late=_is_said(asked, "late"),
         came_in=typed("came_in"),
     )

@@ -22,6 +22,7 @@ from convsync.report.leads_to import DealsBehind
 from convsync.report.listing_cells import text_of
 from convsync.report.narrowing import NOT_FILLED_IN, Condition
 from convsync.report.page import Chart, Section
+from convsync.report.shortfalls import LEAD
 from convsync.settings import Settings
 from convsync.store.database import Database
 from convsync.web.figures import Asked, Field, Figures
@@ -146,6 +147,12 @@ def _lists(rows: Sequence[Mapping[str, Any]], settings: Settings) -> Section:
         columns=columns,
         rows=told,
         numbers=frozenset(_COUNTS),
+        behind=[
+            {"people": DealsBehind(came_to=LEAD, in_audience=row["audience"])}
+            if row["audience"] in settings.audiences
+            else {}
+            for row in rows
+        ],
         chart=Chart(title="People", bars=[(row["audience"], float(row["people"])) for row in rows]),
         definitions=[*said, *figure_words.AUDIENCES],
     )

@@ -1,7 +1,8 @@
 """The cells of some rows, read column by column: each text that repeats itself is read once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, compress, repeat
+from operator import itemgetter
 from typing import Any, Final
 
 from convsync.extract.cell_error import CellError
@@ -45,11 +46,10 @@ class Cells:
     def __init__(self, rows: Sequence[NumberedRow], columns: Iterable[CellColumn]) -> None:
         self.rows = rows
         self._values: dict[CellColumn, Sequence[Any]] = {}
-        texts: dict[int, Sequence[str]] = {}
         unreadable: set[int] = set()
+        columns = [*columns]
+        texts = _texts_at({column.place for column in columns}, rows, unreadable)
         for column in columns:
-            if column.place not in texts:
-                texts[column.place] = _texts_at(column.place, rows, unreadable)
             self._values[column], failed = column.values(texts[column.place])
             unreadable.update(failed)
         self.leave_out(unreadable)
@@ -100,10 +100,17 @@ class _Meanings(dict[str, Any]):
         return meaning
 
 
-def _texts_at(place: int, rows: Sequence[NumberedRow], unreadable: set[int]) -> list[str]:
-    """Return the cells at a place; the positions of rows in which that is no text are noted."""
-    cells: list[Any] = [row.cells[place] for row in rows]
-    if not set(map(type, cells)) <= {str}:
-        unreadable.update(at for at, cell in enumerate(cells) if type(cell) is not str)
-        cells = [cell if type(cell) is str else "" for cell in cells]
-    return cells
+def _texts_at(
+    places: Iterable[int], rows: Sequence[NumberedRow], unreadable: set[int]
+) -> Mapping[int, Sequence[str]]:
+    """Return the cells at each place; the positions of rows in which one is no text are noted."""
+    if not rows:
+        return dict.fromkeys(places, ())
+    asked = sorted(places)
+    mapped = map(itemgetter(*asked, asked[0]), [row.cells for row in rows])  # two or more at once
+    texts: dict[int, Sequence[Any]] = dict(zip(asked, zip(*mapped, strict=True), strict=False))
+    for place, cells in texts.items():
+        if not set(map(type, cells)) <= {str}:
+            unreadable.update(at for at, cell in enumerate(cells) if type(cell) is not str)
+            texts[place] = [cell if type(cell) is str else "" for cell in cells]
+    return texts

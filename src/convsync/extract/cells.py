@@ -5,7 +5,7 @@ their digits, booleans as `true` and `false`. What cannot be read raises CellErr
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ from unicodedata import normalize
 
 from convsync.extract.amounts import Amount, AmountReader
 from convsync.extract.cell_error import CellError, shape_of
+from convsync.extract.email_texts import bare_email, emails_among, without_marks_of_mail
 from convsync.extract.free_text import without_people
 from convsync.extract.mapping import CellFormat
 from convsync.extract.plain_hashes import PlainHashes
@@ -26,11 +27,10 @@ from convsync.extract.sound_ids import (
     raise_if_inexact,
     raise_if_personal,
     sound_id,
-    without_marks,
 )
 from convsync.extract.timestamps import Moment, TimestampReader
-from convsync.model.captured import Captured, captured_in, captured_in_url
-from convsync.model.click import ClickIdKind
+from convsync.model.captured import Captured, captured_in, captured_in_url, is_surely_bare
+from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.consent import ConsentStatus
 from convsync.model.countries import country_named
 from convsync.model.customer import CustomerType
@@ -50,17 +50,12 @@ _CONTROLS = pattern(r"[\x00-\x20\x7f-\xa0\ufffd\u2028\u2029\ud800-\udfff]")
 T = TypeVar("T")
 _REMEMBERED = 1_024
 """How many cells of a kind that repeat themselves are remembered with what they mean."""
-_BETWEEN_EMAILS = pattern(r"[;,|\r\n]")
 _BOOLEANS = (frozenset({"true", "1"}), frozenset({"false", "0"}))
 """How databases hand over a boolean: each value means itself, whatever the driver makes of it."""
 _YES_OR_NO = dict.fromkeys(("true", "1", "yes"), True) | dict.fromkeys(
     ("false", "0", "no", ""), False
 )
 _MOST_DIGITS = 1_000
-_ANGLED = pattern(r"<([^<>]*)>")
-_MAILTO = "mailto:"
-_AROUND_MAIL = " []{}\"'"
-"""What stands around each address of a list in JSON, or as PostgreSQL writes arrays."""
 
 
 class CellReader:
@@ -185,6 +180,15 @@ class CellReader:
         text = self.text(cell)
         return _sound(captured_in(kind, text), self._phone_region) if text else []
 
+    def all_captured(self, kind: ClickIdKind, cells: Sequence[str]) -> list[list[Captured]]:
+        """Return what `captured` returns of each cell of a column, or raise CellError."""
+        return [
+            [Captured(ClickId(kind, text))]
+            if is_surely_bare(text) and _ORDINARY_ID.match(text)
+            else (self.captured(kind, text) if text else [])
+            for text in self.texts(cells)
+        ]
+
     def captured_in_url(self, cell: object) -> list[Captured]:
         """Return the click IDs in the landing URL that a cell holds, or raise CellError."""
         return _sound(captured_in_url(self.text(cell)), self._phone_region)
@@ -246,12 +250,21 @@ class CellReader:
             )
         return found
 
+    def all_hashed_emails(self, cells: Sequence[str]) -> list[list[str]]:
+        """Return what `hashed_emails` returns of each cell of a column, or raise CellError."""
+        return [
+            [hashed(email)]
+            if (email := bare_email(text))
+            else (self.hashed_emails(text) if text else [])
+            for text in self.texts(cells)
+        ]
+
     def hashed_emails(self, cell: object) -> list[str]:
         """Return the hash of every e-mail address in a cell; what is no address is passed over.
 
         A cell may hold hashes instead where that is declared; where it is not, it cannot be read.
         """
-        text = _without_marks_of_mail(self.text(cell))
+        text = without_marks_of_mail(self.text(cell))
         if len(text) >= HASH_LENGTH and (found := hashes_in(text)):
             if not self._emails_are_hashed:
                 raise CellError(
@@ -263,9 +276,7 @@ class CellReader:
             return [hashed(email)]
         if "@" not in text:
             return []
-        separator = self._separator
-        parts = text.split(separator) if separator else _BETWEEN_EMAILS.split(text)
-        return [hashed(email) for email in _emails_among(parts)]
+        return [hashed(email) for email in emails_among(text, self._separator)]
 
 
 def _moment(
@@ -382,20 +393,3 @@ def _sound(captured: list[Captured], region: str | None) -> list[Captured]:
         if _CONTROLS.search(value):
             raise CellError("holds a click ID with spaces or control characters: correct it")
     return captured
-
-
-def _without_marks_of_mail(text: str) -> str:
-    """Return an address without `mailto:` and what a spreadsheet puts around a text."""
-    if text.isascii() and text[:1].isalnum() and ":" not in text:
-        return text
-    address = without_marks(text).strip('"')
-    is_link = address[: len(_MAILTO)].casefold() == _MAILTO
-    return address[len(_MAILTO) :].partition("?")[0] if is_link else address
-
-
-def _emails_among(parts: Iterable[str]) -> Iterator[str]:
-    for part in parts:
-        for piece in part.split() if part.count("@") > 1 else (part,):
-            angled = _ANGLED.search(piece)
-            if email := normalised_email(angled[1] if angled else piece.strip(_AROUND_MAIL)):
-                yield email

@@ -31,10 +31,11 @@ from convsync.extract.blocks import SIZE, Blocks, ends_lines_with_a_byte, status
 from convsync.extract.cell_error import CellError
 from convsync.extract.click_columns import Row, SightingColumns
 from convsync.extract.csv_form import FileForm, codec_of, may_lead_to_parameters, opened
-from convsync.extract.csv_rows import LONGEST_CELL, UNDECODED, CsvFile
+from convsync.extract.csv_rows import UNDECODED, CsvFile
 from convsync.extract.layout import NumberedRow
 from convsync.extract.looks import LookedAt, columns_of
 from convsync.extract.mapping import CellFormat, ClickColumns
+from convsync.extract.plain_lines import LONGEST_CELL
 from convsync.extract.row_digest import digest_of_reading
 from convsync.extract.rows import SightingRows
 from convsync.extract.source import ClickChunk, chunk_of, chunks_of

@@ -128,7 +128,7 @@ class CsvDeals:
 
     def _repeated(self, records: DealRows) -> Repeated:
         with self._opened() as file:
-            return Repeated(records.ids_of(file.cells()))
+            return Repeated(records.ids_of(file.cells(records.width_of_ids)))
 
     def _reading(self, file: TableFile) -> bytes:
         form = self.form, self.rows_per_deal, file.delimiter, file.header.names

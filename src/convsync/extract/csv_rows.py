@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
+from functools import partial
 from itertools import groupby, islice, repeat
 from pathlib import Path
 from typing import Any, Final
@@ -34,10 +35,10 @@ from convsync.extract.csv_form import (
     zone_of_parameters,
 )
 from convsync.extract.layout import Header, NumberedRow, RowCells
+from convsync.extract.plain_lines import LONGEST_CELL, first_cells
 from convsync.extract.row_digest import digest_of_row
 from convsync.extract.source import StoredAs, Unchanged
 
-LONGEST_CELL = 1 << 20
 MOST_LINES: Final = 1_000
 """How many lines a row may span."""
 FEW_LINES: Final = 20
@@ -46,6 +47,7 @@ READ_AHEAD: Final = 500
 """How many lines are read, and digested, before the rows in them are handed on."""
 UNDECODED = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of a byte
 _EMPTY = NumberedRow(0, ())
+_NUMBERED: Final[Any] = partial(tuple.__new__, NumberedRow)  # makes one without a call in Python
 
 
 @contextmanager
@@ -94,10 +96,17 @@ class CsvFile:
             if row is not _EMPTY:
                 yield row
 
-    def cells(self) -> Iterator[list[str]]:
-        """Yield the cells of every row, whether or not they match the header."""
+    def cells(self, first: int = 0) -> Iterator[list[str]]:
+        """Yield the cells of every row, whether or not they match the header.
+
+        Where only the `first` so many are asked for, the others may be missing.
+        """
         while True:
             while self._may_read_ahead and (lines := self._next_lines()):
+                if first and (rows := first_cells(lines, first, self.delimiter)):
+                    self._lines_done += len(lines)
+                    yield from rows
+                    continue
                 for record, cells in self._records_in(lines):
                     self._lines_done += len(record)
                     yield cells
@@ -144,7 +153,7 @@ class CsvFile:
         is_apart: Callable[[RowCells], bool] | None,
     ) -> Iterator[NumberedRow | Unchanged]:
         """Yield the rows in some lines of the file, up to one that is no sound CSV by itself."""
-        digests = [digest_of_row(_bytes_of(line), reading) for line in lines]
+        digests = [digest_of_row(line, reading) for line in lines]
         known: list[Any] = [*map(stored_as, digests)]
         if is_apart:
             known = [
@@ -173,14 +182,14 @@ class CsvFile:
         if is_sound and (rows := self._a_line_each(lines)):
             numbers = range(self._lines_done + 1, self._lines_done + len(lines) + 1)
             self._lines_done += len(lines)
-            yield from map(NumberedRow, numbers, rows, repeat(None), digests)
+            yield from map(_NUMBERED, zip(numbers, rows, repeat(None), digests, strict=False))
             return
         first = self._lines_done
         for record, cells in self._records_in(lines):
             number = self._lines_done + 1
             digest = digests[self._lines_done - first]
             if len(record) > 1:
-                digest = digest_of_row(_bytes_of("".join(record)), reading)
+                digest = digest_of_row("".join(record), reading)
             self._lines_done += len(record)
             if is_sound and len(cells) == self.width and any(cells):
                 yield NumberedRow(number, cells, None, digest)
@@ -228,7 +237,7 @@ class CsvFile:
         self._record.clear()
         if not any(cells):
             return _EMPTY
-        digest = digest_of_row(_bytes_of("".join(record)), reading) if reading else b""
+        digest = digest_of_row("".join(record), reading) if reading else b""
         return self._checked(number, cells, record, digest)
 
     @property
@@ -383,10 +392,6 @@ class CsvFile:
             f"{self._path} changed while it was read, up to line {self._lines_done}. Run again;"
             " let the export write another file and rename it when done."
         )
-
-
-def _bytes_of(line: str) -> bytes:
-    return line.encode("utf-8", "surrogatepass")
 
 
 def _raise(error: Exception) -> str:

@@ -70,13 +70,15 @@ class OrdinaryDeals:
         self._captured = [
             found
             for kind, name in bare_columns(columns)
-            for found in each([name], partial(cells.captured, kind))
+            for found in each(
+                [name], partial(cells.captured, kind), partial(cells.all_captured, kind)
+            )
         ]
         if columns.landing_url is not None:
             self._captured += each([columns.landing_url], cells.captured_in_url)
         self._keys = each(columns.crm_keys, *_keys_read(cells, KeyKind.CRM))
         self._keys += each(columns.visitors, *_keys_read(cells, KeyKind.VISITOR))
-        self._emails = each(columns.emails, cells.hashed_emails)
+        self._emails = each(columns.emails, cells.hashed_emails, cells.all_hashed_emails)
         self._phones = each(columns.phones, cells.phones)
         self._written = each(columns.emails, cells.text)
 
@@ -268,7 +270,9 @@ class OrdinaryDeals:
         names = [*self._segments]
         of_rows = zip(*found.of_each(self._segments.values()), strict=True)
         return [
-            {name: text for name, text in zip(names, texts, strict=True) if text}
+            dict(zip(names, texts, strict=True))
+            if all(texts)
+            else {name: text for name, text in zip(names, texts, strict=True) if text}
             for texts in of_rows
         ]
 

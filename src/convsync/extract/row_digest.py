@@ -27,9 +27,10 @@ def digest_of_reading(*decisive: object) -> bytes:
     return blake2b(repr(said).encode(), digest_size=LENGTH).digest()
 
 
-def digest_of_row(row: bytes, reading: bytes) -> bytes:
+def digest_of_row(row: str, reading: bytes) -> bytes:
     """Return what stands for a row that is read in that way."""
-    return blake2b(row, digest_size=LENGTH, person=reading).digest()
+    written = row.encode("utf-8", "surrogatepass")
+    return blake2b(written, digest_size=LENGTH, person=reading).digest()
 
 
 def _plain(value: object) -> object:

@@ -6,6 +6,7 @@ Only which rows of a window are wanted is decided here; what a row means is Deal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 from convsync.errors import ConvsyncError
@@ -79,6 +80,8 @@ class DealRows:
             self._deals.deal_id = _digest_getter(columns.id_columns, header)
         header.raise_if_unusable()
         (self._id_position,) = header.places(columns.deal_id)
+        self.width_of_ids = 0 if columns.id_columns else self._id_position + 1
+        """How many cells of a row hold its ID and what stands before it; 0: perhaps all of them."""
         self._ordinary = (
             None if columns.id_columns else OrdinaryDeals(source, columns, cells, header)
         )
@@ -92,7 +95,8 @@ class DealRows:
 
     def ids_of(self, rows: Iterable[RowCells]) -> Iterator[str]:
         """Yield the ID of the deal that each row is about, but for those that cannot be read."""
-        for some in _batched(rows):
+        left = iter(rows)
+        while some := [*islice(left, READ_AT_ONCE)]:
             plain = self._plain_ids(some)
             yield from filter(None, map(self.id_of, some)) if plain is None else plain
 

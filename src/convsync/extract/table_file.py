@@ -49,8 +49,11 @@ class TableFile(Protocol):
     def rows(self) -> Iterator[NumberedRow]:
         """Yield the rows below the header."""
 
-    def cells(self) -> Iterator[RowCells]:
-        """Yield the cells of every row, whether or not they match the header."""
+    def cells(self, first: int = 0) -> Iterator[RowCells]:
+        """Yield the cells of every row, whether or not they match the header.
+
+        Where only the `first` so many are asked for, the others may be missing.
+        """
 
     def rows_past_known(
         self,

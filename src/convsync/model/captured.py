@@ -134,6 +134,11 @@ def plain(text: str) -> str | None:
     return None
 
 
+def is_surely_bare(text: str) -> bool:
+    """True of a text that is a click ID, with nothing around it and too long to mean nothing."""
+    return len(text) > _LONGEST_NOTHING and bool(_PLAIN.match(text))
+
+
 def captured_in_url(url: str) -> list[Captured]:
     """Return every click ID that a landing URL carries, in the URL's order, without repeats.
 

@@ -49,6 +49,15 @@ PEOPLE_END = _FIRST[KeyKind.VISITOR]
 _BEGINS = {kind: (first, f"{kind}\0".encode()) for kind, first in _FIRST.items()}
 
 
+def digests(keys: Iterable[Key]) -> list[bytes]:
+    """Return the digest of each key."""
+    return [
+        first + blake2b(begin + key.value.encode(), digest_size=15).digest()
+        for key in keys
+        for first, begin in (_BEGINS[key.kind],)
+    ]
+
+
 def kind_of(digest: bytes) -> KeyKind:
     """Return what kind of key a digest stands for."""
     return _KINDS[digest[0]]

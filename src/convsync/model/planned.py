@@ -3,7 +3,7 @@
 The event says of each entry what `moves.planned` would have said of it alone, column by column.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,6 @@ from msgspec import Struct
 from convsync.model.each import of_each
 from convsync.model.event import Event, EventKind
 from convsync.model.ledger import ARROWS, ForbiddenMoveError, LedgerEntry, State
-from convsync.model.outcome import Matched
 from convsync.model.record import MATCHED_BY, about_of, amount_text
 from convsync.model.seal import SEALED
 from convsync.model.statement import Statement
@@ -74,9 +73,11 @@ def _columns(entries: Sequence[LedgerEntry]) -> Mapping[str, Sequence[Any]]:
         "currency": [statement.value.currency for statement in statements],
         "click": [_click(statement) for statement in statements],
         "about": [about_of(statement) for statement in statements],
-        "matched_by": _of_matches(matches, lambda matched: MATCHED_BY[matched.basis]),
-        "clicked_at": _of_matches(matches, lambda matched: _iso(matched.clicked_at)),
-        "is_click_estimated": _of_matches(matches, lambda matched: matched.is_estimated or None),
+        "matched_by": [None if one is None else MATCHED_BY[one.basis] for one in matches],
+        "clicked_at": [None if one is None else _iso(one.clicked_at) for one in matches],
+        "is_click_estimated": [
+            None if one is None else one.is_estimated or None for one in matches
+        ],
         "seconds_to_close": [None if took is None else int(took.total_seconds()) for took in times],
         "values_version": [entry.values_version for entry in entries],
     }
@@ -91,10 +92,6 @@ def _stated(entry: LedgerEntry) -> Statement:
 def _click(statement: Statement) -> str | None:
     click_id = statement.click_id
     return None if click_id is None else f"{click_id.kind.value}:{click_id.value}"
-
-
-def _of_matches(matches: Sequence[Matched | None], say: Callable[[Matched], Any]) -> Sequence[Any]:
-    return [None if matched is None else say(matched) for matched in matches]
 
 
 def _iso(at: datetime | None) -> str | None:

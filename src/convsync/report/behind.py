@@ -21,7 +21,7 @@ from convsync.report.passages import Loop, Passage, passages, sent_in, worth_in
 from convsync.report.returning import is_returning
 from convsync.report.revenue import Month
 from convsync.report.shortfalls import LEAD
-from convsync.store import breaches, revenue, sales
+from convsync.store import audience_members, breaches, revenue, sales
 from convsync.store.database import Connection, Database
 from convsync.store.origins import Origins, Unknown
 from convsync.store.walks import Walk
@@ -59,6 +59,7 @@ class Asked:
     - `with_click`: it began with a click.
     - `loop`: it went round in this way.
     - `customers`: it is of a new customer, or of a returning one.
+    - `in_audience`: its people met the condition of this audience at the last look.
     - `late`: it stands there for longer than this agreement allows.
 
     With `came_in`, what came in for each is added up: by the end of so many months after that of
@@ -76,6 +77,7 @@ class Asked:
     with_click: bool = False
     loop: Loop | None = None
     customers: Customers | None = None
+    in_audience: str | None = None
     late: Agreement | None = None
     came_in: int | None = None
 
@@ -221,6 +223,9 @@ def _more(
     if asked.customers is not None:
         known, wanted = sales.customers(connection, now), asked.customers is Customers.RETURNING
         conditions.append(lambda walk, seen: is_returning(known, walk, seen) is wanted)
+    if asked.in_audience is not None:
+        rows = audience_members.deals_wanted(connection, asked.in_audience)
+        conditions.append(lambda walk, _: walk.row in rows)
     if asked.late is not None:
         late = _late(connection, asked.late, now)
         conditions.append(lambda walk, _: (walk.source, walk.deal_id) in late)

@@ -50,6 +50,7 @@ class DealsBehind:
     with_click: bool = False
     went_round: str | None = None
     customers: str | None = None
+    in_audience: str | None = None
     late: bool = False
     came_in: int | str | None = None
 
@@ -72,7 +73,14 @@ class DealsBehind:
         for name in ("timed", "with_click", "late"):
             if getattr(self, name):
                 yield name.replace("_", "-"), None
-        for name in ("decided_after", "sent_for", "went_round", "customers", "came_in"):
+        for name in (
+            "decided_after",
+            "sent_for",
+            "went_round",
+            "customers",
+            "in_audience",
+            "came_in",
+        ):
             value = getattr(self, name)
             if value is not None:
                 yield name.replace("_", "-"), str(value)

@@ -4,6 +4,10 @@ A group is what deals have in one segment, or their source. At each step it is c
 rest: with the deals that came there and have gone on, been lost, or stood there for longer than
 nine in ten took that went on. The others have not decided yet.
 
+A segment that is filled in once a deal is lost, such as the reason, is not compared: none of its
+groups ever sells, which says how deals ended and not where they fall short. It is one of which
+hardly any deal with a value is not lost.
+
 A difference in how many go on is told where chance is an unlikely cause (two proportions; of all
 that is told one in ten may be chance: Benjamini and Hochberg 1995). It costs what the missing deals
 would have brought: as many sales as the others make from the next step on, at what a sale brings on
@@ -22,7 +26,7 @@ from typing import NamedTuple
 from convsync.model.deal import LOST
 from convsync.model.period import Period
 from convsync.report.exchange import Exchange, Worth
-from convsync.report.narrowing import SOURCE, Conditions, Meant
+from convsync.report.narrowing import NOT_FILLED_IN, SOURCE, Conditions, Meant
 from convsync.report.passages import Passage, passages, segment_of, worth_in
 from convsync.report.shares import Interval, place_among, share_of
 from convsync.store.database import Database
@@ -31,6 +35,8 @@ from convsync.values.outlook import Fate
 FEWEST = 20
 """Deals of a group, and of the rest, below which nothing is said of a step."""
 MAY_BE_CHANCE = 0.1
+_HARDLY_ANY = 0.02
+"""Deals with a value that are not lost, to those that are: below it a value says how they ended."""
 LEAD = "lead"
 """The step before the first milestone."""
 
@@ -89,7 +95,7 @@ def shortfalls_of(
     """
     steps = [name for name in order if name != LOST]
     groups: defaultdict[tuple[str, str], _AtSteps] = defaultdict(_at_steps)
-    everything, sales = _at_steps(), _Sales()
+    everything, sales, ends = _at_steps(), _Sales(), _Ends()
     with database.reading() as connection:
         meant = Meant(connection, where)
         for walk, passage in passages(connection, steps, now=now):
@@ -98,13 +104,15 @@ def shortfalls_of(
             if not meant.has(walk.row, walk.source, walk.segments):
                 continue
             names = {SOURCE: walk.source, **{one: segment_of(walk, one) for one in segments}}
+            ends.add(names, is_lost=passage.is_lost)
             of_deal = [everything, *(groups[name] for name in names.items())]
             for place, decision in enumerate(_decisions(passage)):
                 for at_steps in of_deal:
                     at_steps[place][decision] += 1
             if passage.place == len(steps):
                 sales.add(worth_in(exchange, walk, passage, absurd_above))
-    return _Comparison([LEAD, *steps], everything, sales).shortfalls(groups)
+    compared = {name: one for name, one in groups.items() if not ends.only_of_lost(name[0])}
+    return _Comparison([LEAD, *steps], everything, sales).shortfalls(compared)
 
 
 def _at_steps() -> _AtSteps:
@@ -119,6 +127,21 @@ def _decisions(passage: Passage) -> Iterator[Decision]:
         if course.fate is not Fate.ARRIVED:
             return
         since = course.days
+
+
+class _Ends:
+    """How many deals are lost, and are not, with a value in a segment and without one."""
+
+    def __init__(self) -> None:
+        self._deals: Counter[tuple[str, bool, bool]] = Counter()
+
+    def add(self, names: Mapping[str, str], *, is_lost: bool) -> None:
+        self._deals.update((one, value != NOT_FILLED_IN, is_lost) for one, value in names.items())
+
+    def only_of_lost(self, segment: str) -> bool:
+        lost, others = self._deals[segment, True, True], self._deals[segment, True, False]
+        without = self._deals[segment, False, False]
+        return others < _HARDLY_ANY * lost and without > others
 
 
 class _Sales:

@@ -242,8 +242,10 @@ class Work:
     def reconcile_period(self, period: Period, only: Narrowed = EVERYTHING) -> None:
         """Read deals with milestones in a period, and plan those milestones and no others.
 
-        Clicks are read first, as for a run: both see the same evidence.
+        Clicks are read first, as for a run: both see the same evidence. What a preview plans is
+        compared with what is then to be carried out.
         """
+        self.summary.is_compared = True
         self.gather_clicks()
         sources = [one for one in self.services.deal_sources if only.has_source(one.name)]
         self.intake.read_period(sources, period, only)

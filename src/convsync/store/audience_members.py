@@ -78,6 +78,12 @@ def count_wanted(connection: Connection, audience: str) -> int:
     return connection.execute(select(func.count()).select_from(found.subquery())).scalar_one()
 
 
+def deals_wanted(connection: Connection, audience: str) -> set[int]:
+    """Return the rows of the deals whose people an audience is of."""
+    found = _people(_wanted(audience)).subquery()
+    return set(connection.execute(select(found.c.deal)).scalars())
+
+
 def _wanted(audience: str | ColumnElement[str]) -> Select[Any]:
     """Return the identifiers that an audience's list should hold, each with its first deal."""
     columns = (audience_wanted.c.identifier, audience_wanted.c.kind)

@@ -11,6 +11,7 @@ Clicks come by the million, so they are handed over in columns and written by th
 executemany, a chunk of a file in one statement.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
@@ -137,15 +138,18 @@ def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, li
 
     The best is picked here: a query that groups has SQLite build the whole of a preview's views.
     """
-    of_deals: dict[int, dict[int, Candidate]] = {}
+    of_deals: defaultdict[int, dict[int, Candidate]] = defaultdict(dict)
     for deal, click, kind, value, clicked_at, is_whole_day, key in _of_deals(connection, deal_rows):
-        found, basis = of_deals.setdefault(deal, {}), basis_of(key)
+        found, basis = of_deals[deal], BASIS_OF[kind_of(key)]
         known = found.get(click)
         if known is None:
             found[click] = Candidate(_click(kind, value, clicked_at, is_whole_day), basis)
         elif basis < known.basis:
             found[click] = Candidate(known.click, basis)
-    return {deal: [found[click] for click in sorted(found)] for deal, found in of_deals.items()}
+    return {
+        deal: [found[click] for click in sorted(found)] if len(found) > 1 else [*found.values()]
+        for deal, found in of_deals.items()
+    }
 
 
 def basis_of(key: bytes) -> MatchBasis:

@@ -16,7 +16,7 @@ from convsync.model.consent import Consent, ConsentStatus
 from convsync.model.customer import CustomerType
 from convsync.model.deal import Deal, Gone, Milestone
 from convsync.model.identifiers import Identifiers
-from convsync.model.key import Key, KeyKind
+from convsync.model.key import Key, KeyKind, digests
 
 
 class DealRow(Struct, frozen=True, gc=False):
@@ -31,7 +31,7 @@ class DealRow(Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, number: int, deal: Deal) -> "DealRow":
         """Return the row of a deal, with the digest that tells whether anything changed."""
-        keys = tuple(dict.fromkeys([key.digest() for key in _keys_of(deal)]))
+        keys = tuple(dict.fromkeys(digests(_keys_of(deal))))
         content = _content(deal)
         covered = _encoded((content, deal.milestones, keys))
         return cls(number, deal, content, keys, blake2b(covered, digest_size=16).digest())
@@ -95,7 +95,7 @@ def _content(deal: Deal) -> tuple[Any, ...]:
         deal.customer_type,
         ",".join(who.emails) or None,
         ",".join(who.phones) or None,
-        ",".join(":".join(pair) for pair in who.plain) or None,
+        ",".join([":".join(pair) for pair in who.plain]) or None,
         _dumped(deal.clicks and [_click_as_list(candidate) for candidate in deal.clicks]),
         _dumped(deal.segments),
         deal.gone,

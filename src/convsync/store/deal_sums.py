@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, func, select, type_coerce
 
-from convsync.model.deal import LOST
+from convsync.model.deal import LOST, Deal
 from convsync.store import dialect
 from convsync.store.deal_row import CONTENT, DealRow
 from convsync.store.schema import deal_sums, deals, milestones, standing_sums
@@ -39,18 +39,22 @@ class DealSums(NamedTuple):
 
 def add_new(connection: Connection, rows: Iterable[DealRow]) -> None:
     """Count deals in that are new."""
+    of_deals = Counter(
+        (row.deal.source, row.content[_SEGMENTS] or "", row.deal.gone is None, _days_of(row.deal))
+        for row in rows
+    )
     sums = DealSums(Counter(), Counter())
-    for row in rows:
-        deal = row.deal
-        source, segments = deal.source, row.content[_SEGMENTS] or ""
-        sums.deals[source, "", segments] += 1
-        days = {}
-        for milestone in deal.milestones:
-            sums.deals[source, milestone.name, segments] += 1
-            days[milestone.name] = _day_of(milestone.reached_at)
-        if deal.gone is None:
-            _stand(sums, days)
+    for (source, segments, is_present, days), count in of_deals.items():
+        sums.deals[source, "", segments] += count
+        for name, _ in days:
+            sums.deals[source, name, segments] += count
+        if is_present:
+            _stand(sums, dict(days), count)
     _write(connection, sums)
+
+
+def _days_of(deal: Deal) -> tuple[tuple[str, int], ...]:
+    return tuple([(one.name, one.reached_at.toordinal() - _FIRST_DAY) for one in deal.milestones])
 
 
 @contextmanager

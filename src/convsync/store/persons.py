@@ -153,10 +153,11 @@ def _join_all(
     Unless it is known that something `joins` several, or found here that a click does, every deal
     is its customer's only one.
     """
-    is_any = joins or all_keys.find_the_same_click(connection)
-    last_click = _last(connection, clicks) if is_any else 0
-    together = all_keys.together(connection, last, last_click) if is_any else Together()
-    everyone = Everyone(together, last, last_click)
+    if not (joins or all_keys.find_the_same_click(connection)):
+        _part_all(connection, now)
+        return
+    last_click = _last(connection, clicks)
+    everyone = Everyone(all_keys.together(connection, last, last_click), last, last_click)
     moved = bytearray(last + 1)
     for some in _some_of(last):
         before = _members(connection, some)
@@ -172,6 +173,15 @@ def _join_all(
         people = _members_among(everyone, some).items()
         due = {deal for deal, (_, is_crowd) in people if not is_crowd and everyone.is_touched(deal)}
         make_due(connection, due.union(deal for deal in some if moved[deal]), now)
+
+
+def _part_all(connection: Connection, now: datetime) -> None:
+    """Part all deals that were joined with others, some at a time; they are due."""
+    joined = connection.execute(select(persons.c.deal).where(_IS_JOINED)).scalars().all()
+    for start in range(0, len(joined), AT_ONCE):
+        some = set(joined[start : start + AT_ONCE])
+        _write(connection, some, {}, now)
+        make_due(connection, some, now)
 
 
 def _some_of(last: int) -> Iterator[range]:

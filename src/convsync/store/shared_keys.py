@@ -8,17 +8,18 @@ phones where they are sent. A deal whose key has become one of these, or is none
 be looked at again: what was planned for it in the same run is decided anew before anything is sent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from convsync.model.key import KeyKind, digests_of
 from convsync.model.terms import SharedKeys
 from convsync.store import dialect, persons
 from convsync.store.deal_row import split
 from convsync.store.nobodys_keys import NobodysKeys
+from convsync.store.repeated_keys import CountedKey, repeated
 from convsync.store.schema import deal_keys, deals, shared_keys
 
 _COLUMNS = ("key", "deals", "example")
@@ -41,14 +42,12 @@ def note(
     Returns whether a key that joins deals to a customer is shared by several.
     """
     joins_people = persons.is_needed(connection)
-    found: Found = []
+    found: list[CountedKey] = []
     is_one_joining = False
     if sends_identifiers or joins_people:
-        for key, count, example in _of_several(connection):
-            if count > terms.most and key not in terms.allowed:
-                found.append((key, count, example))
-            else:
-                is_one_joining = joins_people
+        counted = repeated(connection, terms.most)
+        found = [one for one in counted.of_more if one[0] not in terms.allowed]
+        is_one_joining = counted.is_any_of_fewer or len(found) < len(counted.of_more)
     if not joins_people:
         matter = _of_people(connection, found)
         found = [row for row in found if row[0] in matter]
@@ -57,25 +56,10 @@ def note(
     dialect.insert_rows(connection, shared_keys, _COLUMNS, found)
     if changed := before ^ {key for key, _, _ in found}:
         _make_due(connection, changed, now)
-    return is_one_joining
+    return joins_people and is_one_joining
 
 
-def _of_several(connection: Connection) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the keys that several deals have, with how many, and the row of one of them."""
-    counted = (
-        select(deal_keys.c.key, func.count(), func.min(deal_keys.c.deal))
-        .group_by(deal_keys.c.key)
-        .having(func.count() > 1)
-    )
-    for key, *of_deals in dialect.raw_stream(connection, counted):
-        yield bytes(key), *of_deals
-
-
-Found = list[tuple[bytes, int, int]]
-"""Keys, each with the number of its deals and the row of one of them."""
-
-
-def _of_people(connection: Connection, found: Found) -> set[bytes]:
+def _of_people(connection: Connection, found: Sequence[CountedKey]) -> set[bytes]:
     """Return the keys that are an e-mail's or phone's, as the deals say that have them."""
     examples = sorted({row for _, _, row in found})
     columns = ("emails", "phones")

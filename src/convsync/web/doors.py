@@ -101,13 +101,13 @@ class Doors:
 
     def _answered(self, page: Page, visit: Visit, is_for_operators: bool) -> Response:
         if is_for_operators and not visit.user.may_act:
-            return self._said(403, "This is for operators: ask one. Nothing was done.")
+            return self._said(403, "This is for operators: ask one. Nothing was done.", visit)
         try:
             return page(visit)
         except RefusedError as refused:
-            return self._said(refused.status, refused.sentence)
+            return self._said(refused.status, refused.sentence, visit)
         except ConvsyncError as error:
-            return self._failed(error)
+            return self._failed(error, visit)
 
     def _visit(self, request: Request, fields: Mapping[str, str]) -> Visit | None:
         token = request.cookies.get(COOKIE)
@@ -125,12 +125,12 @@ class Doors:
             return True
         return self._by_proxy is not None and self._by_proxy.user_of(request) == found.user
 
-    def _failed(self, error: ConvsyncError) -> Response:
+    def _failed(self, error: ConvsyncError, visit: Visit | None = None) -> Response:
         log.warning("a page could not be shown", because=str(error))
         status = next(code for kind, code in _STATUS if isinstance(error, kind))
-        return self._said(status, str(error))
+        return self._said(status, str(error), visit)
 
-    def _said(self, status: int, sentence: str) -> Response:
-        return self._templates.response(
-            "said.html", status, company=self._company, status=status, sentence=sentence
-        )
+    def _said(self, status: int, sentence: str, visit: Visit | None = None) -> Response:
+        """Return a page of one sentence; whoever has signed in gets on from it to the others."""
+        said = {"status": status, "sentence": sentence, "visit": visit}
+        return self._templates.response("said.html", status, company=self._company, **said)

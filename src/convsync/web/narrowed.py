@@ -27,6 +27,7 @@ MORE: Final[Mapping[str, Callable[[str], str]]] = {
     "went_round": lambda way: f"Only those that {_LOOPS.get(way, way)}",
     "customers": lambda whose: f"Only those of {whose} customers",
     "late": lambda _: "Only those that have stood there for longer than agreed",
+    "in_audience": lambda name: f"Only those of people in the audience {name}",
     "came_in": lambda months: (
         "With all that came in for them so far"
         if months == ALL_SO_FAR
@@ -109,7 +110,7 @@ def asking(visit: Visit, path: str, fields: Sequence[Field], more: Sequence[str]
 def condition_of(name: str, value: str) -> str:
     """Return what two fields mean together, nothing where both are empty."""
     if value and not name:
-        raise OperatorError(f"{value} is the value of what? Choose it under *Only where*.")
+        raise OperatorError(f'{value} is the value of what? Choose it under "Only where".')
     if name and not value:
-        raise OperatorError(f"What should {name} be? Write it under *is*.")
+        raise OperatorError(f'What should {name} be? Write it under "is".')
     return f"{name}={value}" if name else ""

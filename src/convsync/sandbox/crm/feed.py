@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson
 from convsync.sandbox.world import World
 from convsync.sandbox.world_deal import WorldDeal
+from convsync.sandbox.world_figures import OWNERS
 
 RecordId = Callable[[str, int], str]
 """Makes a vendor's ID of a kind of record, "deal" or "contact", and a number."""
@@ -23,6 +24,8 @@ _REACHED = (
     ("won", "won_at"),
     ("lost", "lost_at"),
 )
+_USERS = {name: str(71_000_001 + place) for place, name in enumerate(OWNERS.values) if name}
+_LOST_FOR = ("price", "no budget", "bought elsewhere", "no answer", "")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _STAGE = {"Closed Lost": "lost", "Closed Won": "won", "Opportunity": "opportunity", "SQL": "sql"}
 
@@ -91,7 +94,8 @@ class Feed:
                 entered=self._entered(deal, before),
                 amount=deal.amount,
                 currency=deal.currency,
-                owner=deal.owner,
+                owner=_user_id(deal.owner),
+                lost_reason=_lost_reason(deal, number),
                 fields={
                     "region": deal.region,
                     "vertical": deal.vertical,
@@ -140,3 +144,13 @@ class Feed:
 
     def _stamp(self, at: datetime) -> datetime:
         return max(at, self._no_earlier)
+
+
+def _user_id(owner: str) -> str:
+    """Return the ID by which a CRM knows an owner: it has the name among its users."""
+    return _USERS.get(owner, "")
+
+
+def _lost_reason(deal: WorldDeal, number: int) -> str:
+    """Return why a deal was lost, as salespeople choose from a list, some of them nothing."""
+    return _LOST_FOR[number % len(_LOST_FOR)] if deal.lost_at else ""

@@ -31,6 +31,7 @@ FIELDS: Final = (
     Field(kind="deal", own="vertical", name="vertical", label="Vertical"),
     Field(kind="deal", own="deal_type", name="dealtype", label="Deal Type"),
     Field(kind="deal", own="origin", name="origin", label="Origin"),
+    Field(kind="deal", own="lost_reason", name="closed_lost_reason", label="Closed Lost Reason"),
     Field(kind="deal", own="gclid", name="gclid", label="GCLID"),
     Field(kind="deal", own="mql_on", name="mql_on", label="MQL on", type="date"),
     *(
