@@ -126,5 +126,5 @@ def test_a_source_that_gives_nothing_is_known_to_rest_once_a_person_has_said_so(
     silent: Machine,
 ) -> None:
     services = silent.services(NINTH + DAY, NINTH + DAY)
-    assert "gave nothing" in run(services, force=True).problems[0]
+    assert "returned nothing" in run(services, force=True).problems[0]
     assert silent.night(NINTH + 2 * DAY).exit_code == 0
