@@ -12,16 +12,19 @@ library (`perf record -e cpu-clock`), 60% is Python's interpreter, 15% SQLite, 1
 third of that writing pages, 7% memory, and 2% each hashing and msgspec. So most of it is no longer
 rows, but objects that are made and taken apart between a column of CSV and a request: a deal, its
 keys, its click, the conversion, its statement, its row. Chunks of twice the deals changed nothing
-that could be measured; no function of ours is on top of the stack in more than 3% of the samples.
-A ledger row costs 15 us to write, reserve and settle: 4 for the unique index on order IDs, which
-come in no order, 2.6 for foreign keys, 1.5 for all other indexes and conditions. What would help:
-to plan what is usual column by column, as it is read and written, worth perhaps a twentieth; and a
-conversion's rule, milestone and action as one number, and its milestone in the deal's row, perhaps
-as much again. Compiling the hot modules ahead of time would bring too little to ship a compiler's
-output for it: Cython 3.3 took 7% off the CPU seconds (116 modules as they are, median of seven
-pairs of nights) and added 70 MB of memory, mypyc 2.4 took 5% off (39 modules, three pairs). More of
-them mypyc cannot compile as they are, for it drops the keywords of a class, so that a frozen Struct
-is frozen no longer, and it takes no row of SQLAlchemy's where a tuple is meant."""
+that could be measured; no function of ours is on top of the stack in more than 3% of the samples. A
+ledger row costs 15 us to write, reserve and settle: 4 for the unique index on order IDs, which come
+in no order, 2.6 for foreign keys, 1.5 for all other indexes and conditions. The start is close to a
+tenth: 1,300 modules, of which none takes more than a fiftieth of it. What would help: to plan what
+is usual column by column, as it is read and written, worth perhaps a twentieth; a conversion's
+rule, milestone and action as one number; and its milestone in the deal's row, at most a sixtieth,
+as much as it takes to write milestones. To look clicks up by the keys of a chunk, instead of the
+rows of its deals, would cost a seventh more of that query; pages of 8 KB changed nothing. Compiling
+the hot modules ahead of time would bring too little to ship a compiler's output for it: Cython 3.3
+took 7% off the CPU seconds (116 modules as they are, median of seven pairs of nights) and added 70
+MB of memory, mypyc 2.4 took 5% off (39 modules, three pairs). More of them mypyc cannot compile as
+they are, for it drops the keywords of a class, so that a frozen Struct is frozen no longer, and it
+takes no row of SQLAlchemy's where a tuple is meant."""
 
 WHY: Mapping[str, str] = {
     "cpu": _NIGHT,
@@ -68,8 +71,8 @@ and of contacts, since a batch with history takes 50. Both need their history: a
 entered which stage, a contact for when its click IDs were written, and for those that are gone.""",
     "memory": """\
 Most of it is there before the first deal: Python, SQLAlchemy and the libraries of a road. The rest
-is a chunk of 2,000 deals, 12 MB of SQLite's pages, as much again where it sorts all keys to find
-those that several deals have, nine bytes for each deal and click where customers are joined, and
-the requests in flight.""",
+is a chunk of 2,000 deals, 12 MB of SQLite's pages, four bytes for each key of a deal where those
+are sought that several have, nine for each deal and click where customers are joined, and the
+requests in flight.""",
 }
 """By the name of a figure."""
