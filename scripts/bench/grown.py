@@ -30,14 +30,18 @@ def on_sqlite(run: Measuring) -> Company:
 
 @contextmanager
 def on_postgresql(run: Measuring) -> Iterator[Company]:
-    """Yield the same company, with a copy of its ledger as it was when that was first copied."""
-    company = on_sqlite(run)
+    """Yield the same company, with a copy of its ledger as it was when that was first copied.
+
+    It has a folder of its own, for the head of its audit log.
+    """
+    company, folder = on_sqlite(run), run.folder / f"{_YEARS}-{run.deals}-{_SERVER}"
     with postgres(run.folder / f"{_SERVER}-{run.deals}") as server:
         url, is_new = server.lasting(_LEDGER)
         if is_new:
             with server.waiting_for_no_disk():
                 measured(by_module("loading", company.database, url))
-        yield replace(company, url=url)
+            shutil.copytree(company.folder, folder, ignore=shutil.ignore_patterns("convsync.db*"))
+        yield replace(company, folder=folder, url=url)
 
 
 def _folder(run: Measuring) -> Path:

@@ -65,7 +65,7 @@ def measured(run: Measuring, *, rounds: int) -> Iterator[Figure]:
 
 def figures_of(company: Company, on: str, deals: int, *, rounds: int) -> Iterator[Figure]:
     """Measure each screen alone, the night alone, and both together."""
-    clock = _hours_from(_latest(company))
+    clock = _instants_after(_latest(company))
     _night(company, next(clock))  # which does what the years have left
     with served_page(company, next(clock)) as served:
         screens = served.screens()
@@ -157,17 +157,18 @@ def _night(company: Company, at: str) -> float:
 
 
 def _latest(company: Company) -> datetime:
-    """Return when the company's last night was."""
+    """Return when the company's last night was, of those that are not yet to come."""
+    found = select(func.max(runs.c.as_of)).where(runs.c.as_of <= datetime.now(UTC))
     with closing(Database(company.address)) as database, database.reading() as connection:
-        latest: datetime = connection.execute(select(func.max(runs.c.as_of))).scalar_one()
+        latest: datetime = connection.execute(found).scalar_one()
     return latest
 
 
-def _hours_from(latest: datetime) -> Iterator[str]:
-    """Yield the hours after an instant, none of them later than now."""
-    at = min(latest.astimezone(UTC), datetime.now(UTC) - timedelta(hours=12))
+def _instants_after(latest: datetime) -> Iterator[str]:
+    """Yield the seconds after an instant, so that none is later than now, however often."""
+    at = latest.astimezone(UTC)
     while True:
-        at += timedelta(hours=1)
+        at += timedelta(seconds=1)
         yield at.isoformat()
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from secrets import token_hex
 
 import requests
 
@@ -13,7 +14,7 @@ from scripts.bench.company import Company
 from scripts.bench.postgres import cpu_seconds_of
 from scripts.serving import CONVSYNC
 
-_NAME, _PASSWORD = "reader", "reads for the benchmark"
+_PASSWORD = "reads for the benchmark"
 _LINK = re.compile(r'<a href="(/[^"]*)"')
 _DEAL = re.compile(r'href="(/deals/[^"]+)"')
 
@@ -59,10 +60,11 @@ class ServedPage:
 
 @contextmanager
 def served_page(company: Company, as_of: str) -> Iterator[ServedPage]:
-    """Serve a company's page as of an instant, with a reader who has signed in."""
+    """Serve a company's page as of an instant, with a new reader who has signed in."""
+    name = f"reader-{token_hex(4)}"
     environment = company.environment()
     subprocess.run(
-        [str(CONVSYNC), "users", "add", _NAME, "--password-stdin"],
+        [str(CONVSYNC), "users", "add", name, "--password-stdin"],
         input=_PASSWORD,
         text=True,
         cwd=company.folder,
@@ -78,7 +80,7 @@ def served_page(company: Company, as_of: str) -> Iterator[ServedPage]:
         try:
             url = serving.stdout.readline().removeprefix("the page: ").strip()
             with requests.Session() as session:
-                form = {"name": _NAME, "password": _PASSWORD, "next": "/"}
+                form = {"name": name, "password": _PASSWORD, "next": "/"}
                 session.post(f"{url}/sign-in", form, timeout=600).raise_for_status()
                 yield ServedPage(url, serving.pid, session.cookies)
         finally:

@@ -103,11 +103,15 @@ def test_a_deal_that_goes_round_is_counted_once_and_named_a_loop(leads: Office) 
     assert funnel(leads)["loops"] == [
         {"cohort": "", "loop": "came back after it was lost", "deals": 1}
     ]
+    said = leads.types("report", "funnel", *DAYS).out
+    (line,) = [one for one in said.splitlines() if one.startswith("1 came back after it was lost")]
+    command = line.partition("`convsync ")[2].rstrip("`").split()
+    assert leads.types(*command, "--as-of", DAYS[-1]).out.splitlines()[-1].startswith("1 deal")
 
 
 @pytest.mark.long
 def test_absurd_amounts_are_worth_nothing(leads: Office) -> None:
-    assert of(funnel(leads), "", "milestone", "worth", "currency")[0] == ("mql", "4000", "EUR")
+    assert of(funnel(leads), "", "milestone", "worth", "currency")[0] == ("mql", "4000.00", "EUR")
 
 
 def test_sent_values_are_shown_beside_the_crm_s(leads: Office) -> None:
@@ -115,7 +119,7 @@ def test_sent_values_are_shown_beside_the_crm_s(leads: Office) -> None:
     found = {row[0]: row[1:] for row in of(funnel(leads), "", "milestone", "worth", "sent")}
     for name, action in (("mql", "111"), ("sql", "222"), ("won", "333")):
         assert float(found[name][1]) == sum(leads.values(action)), name
-    assert found["won"] == ("2000", "2000.00")
+    assert found["won"] == ("2000.00", "2000.00")
 
 
 def test_a_second_deal_of_a_customer_is_a_returning_one(office: Office) -> None:
@@ -298,7 +302,7 @@ def test_mavens_funnel_is_what_an_independent_computation_finds(office: Office) 
             won = len(days)
             assert found[group, "opportunity"][:3] == (deals, is_open, lost)
             took = (days[won // 2], days[won * 9 // 10]) if days else (None, None)
-            assert found[group, "won"] == (won, 0, 0, *took, won, f"{worth}")
+            assert found[group, "won"] == (won, 0, 0, *took, won, f"{worth:.2f}")
 
 
 def of_maven(engaged: str, by: str) -> list[tuple[Any, ...]]:

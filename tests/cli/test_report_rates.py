@@ -30,7 +30,7 @@ def worth(found: dict[str, Any]) -> dict[str, str]:
 def test_sums_are_in_the_companys_currency_and_the_rest_stands_apart(sales: Office) -> None:
     said = sales.types("report", "funnel", *DAYS, "--format", "json")
     found = json.loads(said.out)
-    assert worth(found) == {"EUR": "2000.00", "GBP": "500"}
+    assert worth(found) == {"EUR": "2000.00", "GBP": "500.00"}
     converted, missing = found["rates"]
     assert "Converted to EUR at each day's rate, from 2026-02-27 to 2026-02-27" in converted
     assert missing.startswith("2 amounts in GBP are left in it: there is no rate for the days")
@@ -80,7 +80,7 @@ def test_without_rates_conversions_of_each_currency_are_added_up_by_themselves(
 def test_without_rates_nothing_is_converted(sales: Office) -> None:
     sales.configure(RATES, "\n[retry]")
     found = json.loads(sales.types("report", "funnel", *DAYS, "--format", "json").out)
-    assert worth(found) == {"EUR": "1000", "GBP": "500", "USD": "1200"}
+    assert worth(found) == {"EUR": "1000.00", "GBP": "500.00", "USD": "1200.00"}
     assert found["rates"] == []
 
 

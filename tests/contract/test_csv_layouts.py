@@ -169,10 +169,14 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("files")
 
 
-def a_workbook(path: Path, sheets: dict[str, Sequence[Sequence[object]]]) -> None:
+def a_workbook(
+    path: Path, sheets: dict[str, Sequence[Sequence[object]]], hidden: Sequence[str] = ()
+) -> None:
     """Write the least that is a workbook; a cell of bytes is its XML."""
     names = "".join(
-        f'<sheet name="{name}" sheetId="{number}" r:id="r{number}"/>'
+        f'<sheet name="{name}" sheetId="{number}" r:id="r{number}"'
+        + ' state="hidden"/>' * (name in hidden)
+        + "/>" * (name not in hidden)
         for number, name in enumerate(sheets, 1)
     )
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -257,6 +261,29 @@ def test_sheet_and_header_of_a_workbook_are_proposed(
     assert propose_form(path) == form
 
 
+def test_a_hidden_sheet_is_read_only_where_it_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "deals.xlsx"
+    sheets: dict[str, Any] = {"Old": [["x"], ["y"]], "Deals": TABLE}
+    a_workbook(path, sheets, hidden=["Old"])
+    with (
+        opened_table(path, FileForm()) as shown,
+        opened_table(path, FileForm(sheet="Old")) as named,
+    ):
+        assert list(shown.header.names) == TABLE[0]
+        assert list(named.header.names) == ["x"]
+
+
+def test_sheets_with_the_same_columns_are_not_chosen_among(tmp_path: Path) -> None:
+    path = tmp_path / "deals.xlsx"
+    sheets: dict[str, Any] = {"2025": TABLE, "2026": TABLE}
+    a_workbook(path, sheets)
+    with (
+        pytest.raises(OperatorError, match="'2025' and '2026' have the same columns"),
+        opened_table(path, FileForm()),
+    ):
+        pass
+
+
 def test_an_empty_first_sheet_is_said_to_be_one_of_several(tmp_path: Path) -> None:
     path = tmp_path / "deals.xlsx"
     sheets: dict[str, Any] = {"Cover": [], "Deals": TABLE}
@@ -270,7 +297,7 @@ def test_an_empty_first_sheet_is_said_to_be_one_of_several(tmp_path: Path) -> No
     [
         pytest.param(TABLE, {"sheet": "Deal"}, "'Deals'", id="no such sheet"),
         pytest.param([], {}, "empty", id="an empty sheet"),
-        pytest.param(None, {}, "no workbook", id="something else that is zipped"),
+        pytest.param(None, {}, "not a readable workbook", id="something else that is zipped"),
     ],
 )
 def test_a_workbook_that_cannot_be_read_stops_with_its_name(

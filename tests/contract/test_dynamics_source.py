@@ -18,7 +18,7 @@ from convsync.extract.dynamics_api import Api
 from convsync.extract.dynamics_history import History, Past
 from convsync.extract.funnel import MilestoneStages
 from convsync.extract.mapping import CrmMapping, RecordFields
-from convsync.extract.source import Bookmark, KeepsNoTrace
+from convsync.extract.source import Bookmark, KeepsNoTrace, Quarantined
 from convsync.http import Http
 from convsync.model.click import MatchBasis
 from convsync.model.deal import Deal
@@ -191,6 +191,25 @@ class TestDynamics(CrmSourceContract):
         office.server.refused["opportunitycloses"] = Reply(body={"value": []})
         (deal,) = read(office.source())
         assert reached(deal)["won"] == WON_AT.replace(hour=23, minute=59, second=59)
+
+    def test_a_currency_that_may_not_be_read_is_not_taken_for_the_companys_own(
+        self, office: DynamicsOffice
+    ) -> None:
+        put_deal(office, currency="USD")
+        office.server.refused["transactioncurrencies"] = Reply(body={"value": []})
+        (record,) = [
+            one for one in office.source().read_changed(WINDOW) if isinstance(one, Quarantined)
+        ]
+        assert record.deal_id == office.record_id(1)
+        assert "grant the right to read currencies" in record.problem
+
+    def test_a_state_that_nobody_knows_is_not_taken_for_open(self, office: DynamicsOffice) -> None:
+        put_deal(office)
+        office.server.rows.new_states[office.record_id(1)] = 7
+        (record,) = [
+            one for one in office.source().read_changed(WINDOW) if isinstance(one, Quarantined)
+        ]
+        assert "a status code that is none of Dynamics'" in record.problem
 
     def test_stages_stand_in_the_order_they_are_named_in(self, office: DynamicsOffice) -> None:
         office.read_history["stage_order"] = ("Opportunity", "SQL")

@@ -16,7 +16,7 @@ from convsync.extract.funnel import MilestoneStages, StageOutcome
 from convsync.extract.mapping import CrmMapping, RecordFields
 from convsync.extract.pipedrive import Pipedrive
 from convsync.extract.pipedrive_api import FieldNames
-from convsync.extract.source import Bookmark, Departed
+from convsync.extract.source import Bookmark, Departed, Quarantined
 from convsync.http import Authorisation, Http, basic
 from convsync.model.deal import Deal, Gone
 from convsync.model.identifiers import hashed
@@ -202,6 +202,17 @@ class TestPipedrive(CrmSourceContract):
         office.server.edit_won_time(office.record_id(1), CREATED, TOUCHED)
         (deal,) = read(office.source())
         assert deal.milestones[-1].reached_at == WON_AT
+
+    def test_a_status_that_nobody_knows_is_not_taken_for_open(
+        self, office: PipedriveOffice
+    ) -> None:
+        put_deal(office, entered=(("sql", CREATED),))
+        office.server.new_statuses[office.record_id(1)] = "paused"
+        (record,) = [
+            one for one in office.source().read_changed(WINDOW) if isinstance(one, Quarantined)
+        ]
+        assert record.deal_id == office.record_id(1)
+        assert "a status that is none of Pipedrive's" in record.problem
 
     def test_a_won_deal_that_is_moved_stays_won(self, office: PipedriveOffice) -> None:
         put_deal(office, entered=(("mql", CREATED), ("sql", SQL_AT), ("won", WON_AT)))

@@ -111,6 +111,14 @@ def test_an_edit_of_any_column_of_the_ledger_is_found(lived: Company) -> None:
     assert not missed
 
 
+@pytest.mark.parametrize("column", ["run_id", "batch_id"])
+def test_audit_verify_finds_a_row_whose_run_or_batch_is_missing(
+    lived: Company, column: str
+) -> None:
+    found = verified(lived, f"UPDATE ledger SET {column} = 99 WHERE id = {COUNTED}")
+    assert {difference.about for difference in found.differences} == {lived.entry("D-1").order_id}
+
+
 def test_audit_verify_finds_a_ledger_column_that_the_state_does_not_use(lived: Company) -> None:
     for column in ("operation", "told_currency", "clicked_at", "event_at", "extras"):
         value = "'restate'" if column == "operation" else "1"

@@ -127,8 +127,6 @@ REFUSED = [
         for queue in (None, 2)
     ],
     pytest.param(ledger, a_row(deal=9, order_id="cs-2"), id="a ledger row without a deal"),
-    pytest.param(ledger, a_row(deal=2, order_id="cs-2", run_id=9), id="a ledger row without a run"),
-    pytest.param(ledger, a_row(deal=2, order_id="cs-2", batch_id=9), id="a ledger row of no batch"),
     pytest.param(batches, a_batch_row(run_id=9), id="a batch without a run"),
     pytest.param(batches, a_batch_row(state="lost"), id="a batch in an unknown state"),
     pytest.param(batches, a_batch_row(state="accepted"), id="an accepted batch without a request"),

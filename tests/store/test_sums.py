@@ -25,11 +25,12 @@ from convsync.model.outcome import (
     Rejected,
     Untried,
 )
+from convsync.model.statement import order_id_of
 from convsync.store import audit_log, deals, ledger, recount, retired, row_record, schema, sums
 from convsync.store.database import Database
 from convsync.store.recount import wrong_sums
 from convsync.store.row_sums import RowSums
-from tests.builders import ACTION, NOW, WON_AT, a_deal, a_milestone
+from tests.builders import ACTION, NOW, WON_AT, a_conversion, a_deal, a_milestone, a_new_entry, usd
 from tests.store.rows import (
     Step,
     a_conversion_of,
@@ -186,6 +187,27 @@ def test_sums_follow_what_was_reserved_without_another_look_at_it(
             move = TOGETHER[step](numbers)
             assert move is not None
             before = ledger.write_together(connection, move, before)
+        assert list(wrong_sums(connection)) == []
+
+
+@pytest.mark.parametrize("source", ["crm", "another"])
+@pytest.mark.parametrize("rule", ["won", "sold"])
+@pytest.mark.parametrize("amount", [100, 0])
+def test_sums_follow_a_batch_whose_last_row_is_or_is_not_like_the_others(
+    database: Database, source: str, rule: str, amount: int
+) -> None:
+    with rolled_back(database) as connection:
+        planned(connection)
+        deals.save(connection, source, [a_deal("D-4", source=source)], now=NOW)
+        order_id = order_id_of(source, "D-4", rule)
+        conversion = a_conversion(order_id, rule=rule, value=usd(amount))
+        name = {"source": source, "deal_id": "D-4", "rule": rule, "order_id": order_id}
+        entry = a_new_entry(number=4, deal_row=4, **name)
+        ledger.write(connection, [moves.planned(entry, conversion, run_id=1)])
+        for step in ("reserve together", "accept together"):
+            move = TOGETHER[step]([1, 2, 3, 4])
+            assert move is not None
+            ledger.write_together(connection, move)
         assert list(wrong_sums(connection)) == []
 
 

@@ -1,6 +1,8 @@
 """A call that fails in passing: how often it is tried, how long is waited, what may be heard."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import Event
 
 import pytest
 
@@ -11,7 +13,7 @@ from convsync.errors import (
     UnexpectedResponseError,
 )
 from convsync.retrying import RetryPolicy
-from convsync.sending.calls import Attempt, PacedCalls
+from convsync.sending.calls import Attempt, PacedCalls, at_a_time
 from convsync.store.database import Database
 from convsync.upload.destination import UNLIMITED
 
@@ -86,3 +88,45 @@ def test_a_failed_call_says_whether_the_platform_may_have_accepted_it(
     attempt, _ = made(*answers)
     assert attempt.may_have_been_taken is may_have_been_taken
     assert attempt.was_surely_not_taken is was_surely_not_taken
+
+
+@dataclass(frozen=True)
+class Item:
+    number: int
+
+
+def test_nothing_more_leaves_while_an_answer_waits_to_be_taken() -> None:
+    told: list[str] = []
+
+    def departing() -> Iterator[Item]:
+        for number in range(3):
+            told.append(f"{number} leaves")
+            yield Item(number)
+
+    def may_leave() -> bool:
+        Event().wait(0.05)  # time enough to be answered
+        return True
+
+    for item, answer in at_a_time(departing(), lambda one: one, at_once=8, may_leave=may_leave):
+        told.append(f"{answer.number} is taken")
+        assert item is answer
+    assert told == [f"{number} {what}" for number in range(3) for what in ("leaves", "is taken")]
+
+
+def test_as_many_leave_as_there_is_room_for_while_none_is_answered() -> None:
+    may_answer, left = Event(), list[int]()
+
+    def departing() -> Iterator[Item]:
+        for number in range(5):
+            left.append(number)
+            if number == 2:
+                may_answer.set()
+            yield Item(number)
+
+    def call(item: Item) -> bool:
+        return may_answer.wait(60)
+
+    answers = at_a_time(departing(), call, at_once=3, may_leave=lambda: True)
+    assert next(answers)[1]
+    assert left == [0, 1, 2]
+    assert len([*answers]) == 4

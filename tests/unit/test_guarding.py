@@ -106,6 +106,18 @@ def test_value_is_refused_where_its_sum_or_one_of_it_is_far_from_usual(
     )
 
 
+@pytest.mark.parametrize(
+    ("shifted", "restated", "is_refused"),
+    [(2, 2, False), (3, 3, True), (3, 6, False), (4, 6, True), (0, 9, False)],
+)
+def test_values_that_all_lost_their_decimal_sign_are_refused(
+    shifted: int, restated: int, is_refused: bool
+) -> None:
+    rule = OfRule(restated=restated, shifted=shifted)
+    texts = found(Figures(rules={"won": rule}), Usual())
+    assert ["decimal sign" in text for text in texts] == [True] * is_refused
+
+
 def test_where_values_spread_far_one_may_lie_further_out() -> None:
     values = tuple(Decimal(10**power) for power in range(5) for _ in range(5))
     spread = Figures(rules={"won": OfRule(new=25, some={"USD": values})})

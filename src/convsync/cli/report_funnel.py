@@ -19,12 +19,15 @@ from convsync.cli.report_days import (
     week_of,
     where_of,
 )
+from convsync.cli.report_money import exact
 from convsync.model.money import amounts_in_words
 
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
     from convsync.report.exchange import Exchange
     from convsync.report.funnel import Cohort, GroupOf, Step
+    from convsync.report.leads_to import Days
+    from convsync.report.narrowing import Conditions
     from convsync.settings import Settings
 
 DAYS = 365
@@ -84,7 +87,7 @@ def funnel(
     match form:
         case Format.TABLE:
             typer.echo(f"Deals that became leads from {first} to {last}{only(meant)}")
-            _show(cohorts, standings)
+            _show(cohorts, standings, (first, last), meant)
             for note in exchange.notes:
                 typer.echo(note)
             agreed.show(standings)
@@ -155,7 +158,7 @@ def _rows(cohorts: "Sequence[Cohort]") -> Iterator[dict[str, Any]]:
             }
             for currency in {**step.worth, **step.sent} or (None,):
                 worth, sent = (of.get(currency, _NOTHING) for of in (step.worth, step.sent))
-                yield {**row, "worth": str(worth), "sent": str(sent), "currency": currency}
+                yield {**row, "worth": exact(worth), "sent": exact(sent), "currency": currency}
             before = step.came
 
 
@@ -185,7 +188,9 @@ def _loop_rows(cohorts: "Sequence[Cohort]") -> Iterator[dict[str, Any]]:
             yield {"cohort": cohort.name, "loop": loop.value, "deals": deals}
 
 
-def _show(cohorts: "Sequence[Cohort]", standings: "Sequence[Standing]") -> None:
+def _show(
+    cohorts: "Sequence[Cohort]", standings: "Sequence[Standing]", days: "Days", where: "Conditions"
+) -> None:
     owners = {one.agreement.milestone: one.agreement.owner for one in standings}
     if not cohorts:
         typer.echo("There are none.")
@@ -193,7 +198,7 @@ def _show(cohorts: "Sequence[Cohort]", standings: "Sequence[Standing]") -> None:
         _show_cohorts(cohorts)
     else:
         _show_steps(cohorts[0], owners)
-        for line in around(cohorts[0]):
+        for line in (*around(cohorts[0], days, where), *unfinished(cohorts[0])):
             typer.echo(line)
     if cohorts:
         report_returning.show(cohorts)
@@ -237,11 +242,15 @@ def step_line(step: "Step", before: int, leads: int) -> dict[str, str]:
     }
 
 
-def around(cohort: "Cohort") -> Iterator[str]:
-    """Yield the deals that went round, and what is expected of those still open."""
+def around(cohort: "Cohort", days: "Days", where: "Conditions") -> Iterator[str]:
+    """Yield the deals that went round, with what lists them."""
+    from convsync.report.leads_to import DealsBehind
+    from convsync.report.shortfalls import LEAD
+
     for loop, deals in cohort.loops.items():
-        yield f"{deals:,} {loop.value}"
-    yield from unfinished(cohort)
+        went_round = loop.name.lower()
+        behind = DealsBehind(came_to=LEAD, lead=days, where=where, went_round=went_round)
+        yield f"{deals:,} {loop.value}: `{behind.command()}`"
 
 
 def unfinished(cohort: "Cohort") -> Iterator[str]:

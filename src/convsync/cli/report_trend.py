@@ -150,7 +150,7 @@ def lines_of(weeks: "Sequence[Week]") -> Iterator[dict[str, str]]:
             "value": amounts_in_words({code: total.amount for code, total in week.value.items()}),
             "lift of value": ", ".join(
                 f"{_lift(one)} in {currency}" if len(week.value) > 1 else _lift(one)
-                for currency, one in week.value_lift.items()
+                for currency, one in sorted(week.value_lift.items(), key=_by_currency)
             ),
             "sent": f"{week.sent:,}",
             "cost": amounts_in_words(week.cost),
@@ -166,6 +166,10 @@ def _notes(week: "Week") -> Iterator[str]:
 
 def _break(change: object) -> str:
     return f"─ {change} ─"
+
+
+def _by_currency(pair: "tuple[str | None, object]") -> str:
+    return pair[0] or ""
 
 
 def _lift(lift: "Lift | None") -> str:

@@ -115,7 +115,7 @@ class CrmRecords:
             for name, get in self._by_moment
             if (moment := get(record)) is not None
         ]
-        for stage_id in self._funnel.unknown_in(record.entered):
+        for stage_id in self._funnel.unknown_in(record.entered, record.standing):
             self.unknown_stages.setdefault(stage_id, record.deal_id)
         merged = self._merged.get(record.deal_id, Merged() if record.merged else None)
         reached = self._funnel.reached(record.entered, record.standing, merged)

@@ -15,6 +15,7 @@ from datetime import timedelta
 from operator import itemgetter
 from typing import Final
 
+from convsync.extract.cell_error import CellError
 from convsync.extract.crm_adapter import (
     FAR_AHEAD,
     LONG_AGO,
@@ -36,7 +37,7 @@ from convsync.extract.dynamics_api import (
     table_of,
 )
 from convsync.extract.dynamics_columns import TableColumns
-from convsync.extract.dynamics_history import INSTANCE, WON, History, Past, Process
+from convsync.extract.dynamics_history import INSTANCE, STATES, WON, History, Past, Process
 from convsync.extract.funnel import Stage
 from convsync.extract.malformed import OwnCalls, built, one_by_one, quarantined
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
@@ -98,7 +99,7 @@ class Dynamics:
         self._names = mapping.names
         self._has_stakeholders = has_stakeholders and bool(mapping.contact.names)
         self._columns: dict[str, TableColumns] = {}
-        self._currencies: Mapping[str, str] = {}
+        self._currencies: Mapping[str, str] | None = None
 
     def stages(self) -> Sequence[Stage]:
         """Return the stages of business process flows, and won and lost as two more."""
@@ -245,6 +246,8 @@ class Dynamics:
 
     def _deal(self, row: DynamicsRecord, past: Past, people: Sequence[Person]) -> CrmDeal:
         """Return a deal. What it is worth is estimated until it is won."""
+        if row["statecode"] not in STATES:
+            raise CellError("has a status code that is none of Dynamics': look at it there")
         entered = self._history.entered(row, past)
         process, stage = self._history.names_of(entered)
         return CrmDeal(
@@ -327,13 +330,15 @@ class Dynamics:
             yield row["_record1id_value"], row["_record2id_value"]
 
     def _currency(self, currency_id: str | None) -> str | None:
-        """Return the code of a record's currency.
+        """Return the code of a record's currency, or raise CellError where it may not be read.
+
+        Without it, the amount would be taken for one in the company's own.
 
         https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/transactioncurrency
         """
         if currency_id is None:
             return None
-        if not self._currencies:
+        if self._currencies is None:
             query = {
                 "$select": "transactioncurrencyid,isocurrencycode",
                 "$orderby": "transactioncurrencyid",
@@ -342,7 +347,9 @@ class Dynamics:
                 row["transactioncurrencyid"]: row["isocurrencycode"]
                 for row in self._api.rows("transactioncurrencies", query)
             }
-        return self._currencies.get(currency_id)
+        if code := self._currencies.get(currency_id):
+            return code
+        raise CellError("is in a currency that may not be read: grant the right to read currencies")
 
     def _columns_of(self, kind: str) -> TableColumns:
         """Return the columns of a kind of record; only the request for each type gives lengths."""

@@ -17,7 +17,8 @@ from convsync.extract.dynamics_api import Api, DynamicsRecord, any_of, instant
 from convsync.extract.funnel import ANY_PIPELINE, Entered, Stage, StageOutcome
 from convsync.extract.malformed import OwnCalls
 
-WON, LOST = 1, 2
+OPEN, WON, LOST = 0, 1, 2
+STATES: Final = frozenset({OPEN, WON, LOST})
 """The states of an opportunity that is closed; an open one's is 0."""
 _CLOSED: Final = {
     WON: Stage(

@@ -176,9 +176,12 @@ class Funnel:
         lowest = min(ranks, default=len(self.names))
         return Untold(since, tuple(self.names[: lowest + 1]))
 
-    def unknown_in(self, history: Iterable[Entered]) -> set[str]:
-        """Return the IDs of stages in a history of which nothing is known."""
-        return {one.stage_id for one in history if one.stage_id not in self.stages}
+    def unknown_in(self, history: Iterable[Entered], standing: Standing | None) -> set[str]:
+        """Return the IDs of stages in a history and a record of which nothing is known."""
+        unknown = {one.stage_id for one in history if one.stage_id not in self.stages}
+        if standing is not None and standing.stage_id and standing.stage_id not in self.stages:
+            unknown.add(standing.stage_id)
+        return unknown
 
     def _with_record(self, told: Sequence[Entered], standing: Standing | None) -> Sequence[Entered]:
         if standing is None:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from convsync.extract.cell_error import CellError
 from convsync.extract.crm_adapter import (
     FAR_AHEAD,
     LONG_AGO,
@@ -48,6 +49,7 @@ _PERSONS: Final = "api/v2/persons"
 _CHANGED, _AMONG_ALL, _OF_EACH = "changed", "among all", "of each"
 """What a bookmark begins with: deals of the window; deals of changed persons, found either way."""
 _ALIVE: Final = "open,won,lost"
+_STATUSES: Final = frozenset({"open", "won", "lost", "deleted"})
 _IDS, _SAMPLE = 100, 100
 
 
@@ -267,6 +269,8 @@ class Pipedrive:
     def _deal(
         self, record: PipedriveRecord, people: Mapping[str, Person], own: OwnCalls
     ) -> CrmDeal:
+        if record["status"] not in _STATUSES:
+            raise CellError("has a status that is none of Pipedrive's: look at it there")
         stage = self._stages.get(str(record["stage_id"]))
         if _several(record):
             behind = own.made(partial(self._participants, record["id"]))

@@ -115,27 +115,61 @@ class Sheet:
 def opened_sheet(path: Path, form: FileForm) -> Sheet:
     """Read a sheet of a workbook; OperatorError where that cannot be."""
     sheets = _sheets(path)
-    name = form.sheet or next(iter(sheets), "")
+    name = form.sheet or next(iter(_shown(path, sheets)), "")
     there = ", ".join(f"'{one}'" for one in sheets)
     if name not in sheets:
         raise OperatorError(f"{path} has no sheet '{name}'; it has {there}")
     rows = sheets[name]()
     if form.sheet is None and len(sheets) > 1 and not _filled(rows):
         raise OperatorError(f"{path}: its first sheet is empty: name one of {there} as `sheet`")
+    if form.sheet is None and (alike := _alike(rows, _shown(path, sheets), name)):
+        raise OperatorError(
+            f"{path}: its sheets '{name}' and '{alike}' have the same columns: name the one to read"
+            " as `sheet`, or put their rows into one"
+        )
     return Sheet(rows, failed_cells(path, name), path, form)
 
 
 def first_filled_sheet(path: Path) -> tuple[str | None, Sequence[Sequence[object]]]:
     """Return the first sheet that holds anything, None for the first of all, and its rows."""
     rows: Sequence[Sequence[object]] = ()
-    for at, (name, read) in enumerate(_sheets(path).items()):
+    for at, (name, read) in enumerate(_shown(path, _sheets(path)).items()):
         if _filled(rows := read()):
             return name if at else None, rows
     return None, rows
 
 
+def _alike(
+    rows: Sequence[Sequence[object]],
+    sheets: Mapping[str, Callable[[], Sequence[Sequence[object]]]],
+    name: str,
+) -> str | None:
+    """Return another sheet with the same first row, as one for each month has, None for none."""
+    first = _first_of(rows)
+    others = ((other, read) for other, read in sheets.items() if other != name)
+    return next((other for other, read in others if first and _first_of(read()) == first), None)
+
+
+def _first_of(rows: Sequence[Sequence[object]]) -> list[object]:
+    found = (list(row) for row in rows if any(cell not in (None, "") for cell in row))
+    return next(found, [])
+
+
 def _filled(rows: Sequence[Sequence[object]]) -> bool:
     return any(cell not in (None, "") for row in rows for cell in row)
+
+
+def _shown(
+    path: Path, sheets: Mapping[str, Callable[[], Sequence[Sequence[object]]]]
+) -> Mapping[str, Callable[[], Sequence[Sequence[object]]]]:
+    """Return the sheets that a person who opens the workbook sees; all, if none is hidden."""
+    from python_calamine import CalamineWorkbook, SheetVisibleEnum
+
+    if len(sheets) < 2:
+        return sheets
+    known = CalamineWorkbook.from_path(path).sheets_metadata
+    hidden = {one.name for one in known if one.visible is not SheetVisibleEnum.Visible}
+    return {name: read for name, read in sheets.items() if name not in hidden}
 
 
 def _sheets(path: Path) -> Mapping[str, Callable[[], Sequence[Sequence[object]]]]:

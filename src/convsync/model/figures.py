@@ -18,12 +18,13 @@ class OfRule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What goes out under one rule: how many of each kind, and worth what, by currency.
 
     `value` adds up what is counted or restated, `highest` is the largest of it, and `some` are
-    values of newly counted conversions.
+    values of newly counted conversions. `shifted` are restated to a power of ten of what they were.
     """
 
     new: int = 0
     restated: int = 0
     retracted: int = 0
+    shifted: int = 0
     value: Mapping[str, Decimal] = field(default_factory=dict)
     highest: Mapping[str, Decimal] = field(default_factory=dict)
     some: Mapping[str, tuple[Decimal, ...]] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class OfRule(Struct, frozen=True, kw_only=True, omit_defaults=True):
             new=self.new + other.new,
             restated=self.restated + other.restated,
             retracted=self.retracted + other.retracted,
+            shifted=self.shifted + other.shifted,
             value=_added(self.value, other.value),
             highest=_highest(self.highest, other.highest),
             some={

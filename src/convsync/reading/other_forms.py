@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from convsync.extract.id_forms import other_forms_of
 from convsync.extract.source import ComesThroughOthers, DealSource, Quarantined, Record
 from convsync.model.deal import Deal
-from convsync.store import deals
+from convsync.store import deals, runs
 from convsync.store.database import Connection
 from convsync.store.session import Session
 
@@ -25,11 +25,11 @@ class OtherForms:
         self._may_be_there = False
 
     def recall(self, source: DealSource) -> None:
-        """Look, before a source is read, whether its IDs may be known in another form."""
+        """Look, before a source is read, whether it was read before."""
         self._may_be_there = isinstance(source, ComesThroughOthers) and not source.ids_are_exact
         if self._may_be_there:
-            with self._session.transaction("recall whether deals are known") as connection:
-                self._may_be_there = deals.are_known(connection, source.name)
+            with self._session.transaction("recall whether it was read") as connection:
+                self._may_be_there = runs.watermark(connection, source.name) is not None
 
     def held_back(
         self, connection: Connection, source: str, chunk: list[Record]

@@ -29,6 +29,8 @@ _OF_A_SPREAD = 1.4826
 _SAME_DAY = timedelta(hours=22)
 _DAY = timedelta(days=1)
 _SATURDAY = 5
+_FEW_SHIFTED = 3
+"""So many values may change by a power of ten in one night by chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,7 @@ def findings(tonight: Tonight, usual: Usual, limits: SafetyLimits) -> list[str]:
         *_uploads(tonight, usual, limits),
         *_value(tonight, usual, limits),
         *_single_values(tonight, usual, limits),
+        *_shifted(tonight),
         *_retractions(tonight, usual, limits),
         *_currencies(tonight, usual),
     ]
@@ -155,6 +158,17 @@ def _single_values(tonight: Tonight, usual: Usual, limits: SafetyLimits) -> Iter
                     f"{highest:,.2f} {currency} under the rule {rule}, where {middle(known):,.2f}"
                     f" is usual and up to {allowed:,.2f} believable"
                 )
+
+
+def _shifted(tonight: Tonight) -> Iterator[str]:
+    """Look at values restated to a power of ten of what they were: no few deals change so."""
+    for rule, figures in sorted(tonight.ready.rules.items()):
+        if figures.shifted >= _FEW_SHIFTED and figures.shifted * 2 > figures.restated:
+            yield (
+                f"{figures.shifted:,} of {figures.restated:,} values to restate under the rule"
+                f" {rule} are 10, 100 or 1,000 times what they were, or that part of it: look"
+                " whether the decimal sign has changed"
+            )
 
 
 def _known_values(usual: Usual, currency: str, rule: str | None = None) -> list[float]:

@@ -76,13 +76,16 @@ def at_a_time(
 ) -> Generator[tuple[Item, Answer]]:
     """Yield items with what calls about them return, as the answers come; so many at a time.
 
-    The next item is asked for where there is room and it `may_leave`, in the caller's thread. What
-    was answered meanwhile comes in the order of the items' numbers.
+    The next item is asked for where there is room and it `may_leave`, in the caller's thread, and
+    every answer that came was taken: of a platform that answers at once, little is held in memory.
+    What was answered meanwhile comes in the order of the items' numbers.
     """
     under_way: dict[Future[Answer], Item] = {}
     with threads(at_once) as pool:
         while True:
             while len(under_way) < at_once and may_leave():
+                if any(future.done() for future in under_way):
+                    break
                 item = next(departing, None)
                 if item is None:
                     break

@@ -138,11 +138,12 @@ def digest_at(connection: Connection, number: int) -> bytes | None:
 
     The last event that was sealed is known by its digest, too.
     """
-    begins = last(connection).begins
-    if number == begins.number:
-        return begins.digest
     found = select(audit_events.c.digest).where(audit_events.c.number == number)
-    return connection.execute(found).scalar()
+    digest: bytes | None = connection.execute(found).scalar()
+    if digest is not None:
+        return digest
+    begins = last(connection).begins
+    return begins.digest if number == begins.number else None
 
 
 def written_at(connection: Connection, number: int) -> datetime | None:

@@ -41,7 +41,7 @@ def microseconds_of(value: datetime | None) -> int | None:
 
 def instant_of(microseconds: int | None) -> datetime | None:
     """Return the instant in UTC that a column holds."""
-    return None if microseconds is None else _EPOCH + timedelta(0, 0, microseconds)
+    return None if microseconds is None else _EPOCH + microseconds * _MICROSECOND
 
 
 class Micros(TypeDecorator[Decimal]):

@@ -226,12 +226,6 @@ def rows_by_id(connection: Connection, source: str, deal_ids: Sequence[str]) -> 
     return {deal_id: row for deal_id, (row, _) in found.items()}
 
 
-def are_known(connection: Connection, source: str) -> bool:
-    """Return whether any deal of a source is stored."""
-    found = select(deals.c.id).where(deals.c.source == source).limit(1)
-    return connection.execute(found).first() is not None
-
-
 def gone_missing(connection: Connection, source: str, seen: Seen) -> Iterator[tuple[int, str]]:
     """Yield row and ID of a source's present deals that a complete read has not seen.
 

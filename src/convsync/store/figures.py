@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct, json, to_builtins
-from sqlalchemy import BigInteger, Connection, func, select, type_coerce
+from sqlalchemy import BigInteger, Connection, Double, case, cast, func, or_, select, type_coerce
 
 from convsync.model.figures import SOME, Figures, OfRule
 from convsync.model.statement import Operation
@@ -25,6 +25,22 @@ COUNTED_AS_NIGHTS = ("run", "release")
 _FINISHED = (0, 1)
 """The exit codes of runs that have sent what they were to send, or tried to."""
 _VALUE = type_coerce(ledger.c.value, BigInteger)
+_NOW, _BEFORE = (
+    cast(one, Double) for one in (_VALUE, type_coerce(ledger.c.told_value, BigInteger))
+)
+_IS_SHIFTED = case(
+    (
+        (_BEFORE > 0)
+        & (ledger.c.currency == ledger.c.told_currency)
+        & or_(
+            *(_BEFORE * times == _NOW for times in (10, 100, 1_000)),
+            *(_NOW * times == _BEFORE for times in (10, 100, 1_000)),
+        ),
+        1,
+    ),
+    else_=0,
+)
+"""Whether a value is what it was but for the place of its decimal sign."""
 
 
 class _Summary(Struct):
@@ -71,13 +87,13 @@ def of_ready(
         grouped = (
             select(
                 *(ledger.c.rule, ledger.c.operation, ledger.c.currency),
-                *(func.count(), func.sum(_VALUE), func.max(_VALUE)),
+                *(func.count(), func.sum(_VALUE), func.max(_VALUE), func.sum(_IS_SHIFTED)),
             )
             .where(*conditions)
             .group_by(ledger.c.rule, ledger.c.operation, ledger.c.currency)
         )
-        for rule, operation, currency, rows, total, highest in connection.execute(grouped):
-            gathered[rule].add(Operation(operation), currency, rows, int(total), int(highest))
+        for rule, operation, currency, rows, *sums in connection.execute(grouped):
+            gathered[rule].add(Operation(operation), currency, rows, *map(int, sums))
             if operation == Operation.COUNT:
                 sizes[rule, currency] += rows
     some = _some_values(connection, now, only, sizes)
@@ -90,11 +106,21 @@ class _Gathered:
 
     def __init__(self) -> None:
         self._counts: dict[Operation, int] = defaultdict(int)
+        self._shifted = 0
         self._value: dict[str, int] = defaultdict(int)
         self._highest: dict[str, int] = defaultdict(int)
 
-    def add(self, operation: Operation, currency: str, rows: int, total: int, highest: int) -> None:
+    def add(
+        self,
+        operation: Operation,
+        currency: str,
+        rows: int,
+        total: int,
+        highest: int,
+        shifted: int,
+    ) -> None:
         self._counts[operation] += rows
+        self._shifted += shifted if operation is Operation.RESTATE else 0
         if operation is not Operation.RETRACT:
             self._value[currency] += total
             self._highest[currency] = max(self._highest[currency], highest)
@@ -104,6 +130,7 @@ class _Gathered:
             new=self._counts[Operation.COUNT],
             restated=self._counts[Operation.RESTATE],
             retracted=self._counts[Operation.RETRACT],
+            shifted=self._shifted,
             value={currency: _amount(total) for currency, total in self._value.items()},
             highest={currency: _amount(one) for currency, one in self._highest.items()},
             some={

@@ -21,6 +21,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    bindparam,
     func,
     literal_column,
     select,
@@ -29,6 +30,7 @@ from sqlalchemy import (
 
 from convsync.model.ledger import LedgerEntry, Move, MoveTogether, State
 from convsync.model.planned import PlannedTogether
+from convsync.model.record import spans_in
 from convsync.model.statement import Operation
 from convsync.store import dialect, times
 from convsync.store.given import numbers_given
@@ -187,6 +189,8 @@ def apply_together(
 
 def _alike_among(connection: Connection, numbers: Sequence[int]) -> list[Alike]:
     """Return what entries add up to, those together that are alike."""
+    if (all_alike := _all_alike(connection, numbers)) is not None:
+        return [all_alike]
     rows = dialect.raw_rows(connection, _by_key(connection.dialect.name), numbers=numbers)
     return [
         Alike(
@@ -197,6 +201,31 @@ def _alike_among(connection: Connection, numbers: Sequence[int]) -> list[Alike]:
         )
         for *key, currency, is_worth, count, told, stated in rows
     ]
+
+
+def _all_alike(connection: Connection, numbers: Sequence[int]) -> Alike | None:
+    """Return what entries add up to that follow each other and are all like the first, as most are.
+
+    None where they are not: to compare each with the first costs a third of grouping them.
+    """
+    spans = spans_in(numbers)
+    if len(spans) != 1:
+        return None
+    ((first, last),) = spans
+    found = dialect.raw_rows(connection, _KEY_OF_ONE, one=first)
+    if not found:
+        return None
+    rule, source, *key, currency, is_worth = found[0]
+    like = dict(zip(_LIKE, (rule, *key, currency, is_worth), strict=True))
+    ((count, told, stated, low, high),) = dialect.raw_rows(
+        connection, _LIKE_ONE, first=first, last=last, **like
+    )
+    if count != len(numbers) or high - low > _FEW_MORE * count:
+        return None
+    if dialect.raw_rows(connection, _OF_ANOTHER, low=low, high=high, source=source):
+        return None
+    counted = LedgerSum._make([rule, source, *key, count, _amount(told)])
+    return Alike(counted, currency, bool(is_worth), _amount(stated))
 
 
 def _changed(alike: LedgerSum, changes: Mapping[str, Any]) -> LedgerSum:
@@ -299,16 +328,45 @@ _TOLD = func.coalesce(type_coerce(ledger.c.told_value, BigInteger), _NONE)
 _STATED = func.coalesce(type_coerce(ledger.c.value, BigInteger), _NONE)
 
 
+_SAME = (*_KEY_IN_LEDGER, ledger.c.currency, _STATED != _NONE)
+"""What entries have alike that are added up together."""
+_KEY_OF_ONE = (
+    select(*_SAME).join(deals, deals.c.id == ledger.c.deal).where(ledger.c.id == bindparam("one"))
+)
+_IN_THEMSELVES = [column for column in _SAME if column is not deals.c.source]
+_LIKE = [f"like_{place}" for place in range(len(_IN_THEMSELVES))]
+_LIKE_ONE = select(
+    func.count(),
+    func.sum(_TOLD),
+    func.sum(_STATED),
+    func.min(ledger.c.deal),
+    func.max(ledger.c.deal),
+).where(
+    ledger.c.id.between(bindparam("first"), bindparam("last")),
+    *(
+        column == bindparam(name, type_=column.type)
+        for name, column in zip(_LIKE, _IN_THEMSELVES, strict=True)
+    ),
+)
+_OF_ANOTHER = (
+    select(deals.c.id)
+    .where(deals.c.id.between(bindparam("low"), bindparam("high")))
+    .where(deals.c.source != bindparam("source"))
+    .limit(1)
+)
+_FEW_MORE = 4
+"""So many deals may lie between those of a batch by each of its rows, for all to be looked at."""
+
+
 @cache
 def _by_key(dialect_name: str) -> Select[Any]:
     """Return a query of the entries with given `numbers`: those alike, and what they add up to.
 
     It is made once: to build and compile it takes as long as to run it over a batch.
     """
-    key = (*_KEY_IN_LEDGER, ledger.c.currency, _STATED != _NONE)
-    found: Select[Any] = select(*key, func.count(), func.sum(_TOLD), func.sum(_STATED))
+    found: Select[Any] = select(*_SAME, func.count(), func.sum(_TOLD), func.sum(_STATED))
     joined = found.join(deals, deals.c.id == ledger.c.deal)
-    return joined.where(_is_given(dialect_name)).group_by(*key)
+    return joined.where(_is_given(dialect_name)).group_by(*_SAME)
 
 
 def _is_given(dialect_name: str) -> ColumnElement[bool]:

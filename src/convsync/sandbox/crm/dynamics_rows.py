@@ -42,7 +42,8 @@ class DataverseRow:
 
 
 class Rows:
-    """The rows of one book. `unreadable` names deals that the app user may not read.
+    """The rows of one book. `unreadable` names deals that the app user may not read, `new_states`
+    deals with a state that nobody has heard of.
 
     With `is_audited` off the audit log is empty.
     """
@@ -50,6 +51,7 @@ class Rows:
     def __init__(self, book: CrmBook) -> None:
         self.book = book
         self.unreadable: set[str] = set()
+        self.new_states: dict[str, int] = {}
         self.is_audited = True
 
     def of(
@@ -128,7 +130,7 @@ class Rows:
             "name": deal.name,
             "createdon": _seconds(deal.created_at),
             "modifiedon": _seconds(deal.modified_at),
-            "statecode": state,
+            "statecode": self.new_states.get(deal.deal_id, state),
             "statuscode": status,
             "actualvalue": deal.amount if closings else None,
             "actualclosedate": closings[-1].values["createdon"].date().isoformat()

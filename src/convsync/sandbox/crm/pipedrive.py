@@ -75,6 +75,7 @@ class PipedriveServer(ConsentingServer):
         self.spent = 0
         self.budget: int | None = None
         self.logged: dict[str, Sequence[Mapping[str, Any]]] = {}
+        self.new_statuses: dict[str, str] = {}
         self._archived: set[str] = set()
         self._won_times: dict[str, datetime] = {}
         self._deletions: dict[str, list[tuple[datetime, datetime]]] = {}
@@ -291,7 +292,7 @@ class PipedriveServer(ConsentingServer):
             "add_time": _text(deal.created_at),
             "update_time": _text(deal.modified_at),
             "stage_change_time": _text(moves[-1][1]) if moves else None,
-            "status": status,
+            "status": self.new_statuses.get(deal.deal_id, status),
             "is_archived": deal.deal_id in self._archived,
             "is_deleted": False,
             "lost_reason": deal.lost_reason or None,

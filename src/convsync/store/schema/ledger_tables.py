@@ -4,7 +4,11 @@
 - one row for each action and order ID, of all that were ever ready to be sent: a unique index. Most
   milestones never are, and order IDs, being digests, would each dirty a page of a larger index;
 - one row for each action, click and second where the platform knows a conversion by these: another;
-- exactly one state, and a reason wherever nothing is sent: check constraints on `ledger`.
+- exactly one state, and a reason wherever nothing is sent: check constraints on `ledger`;
+- no row without its deal: a foreign key. The run and the batch of a row have none: looking up both
+  for each row cost PostgreSQL as much as inserting it. `audit verify` finds a row whose run or
+  batch is not the one that its events name. Neither can be removed: triggers keep batches, and the
+  foreign keys of events and batches keep runs.
 """
 
 from collections.abc import Mapping
@@ -54,6 +58,24 @@ IS_SENDING, IS_ACCEPTED = text("state = 'sending'"), text("state = 'accepted'")
 index_where("ix_batches_sending", IS_SENDING, batches.c.id)
 index_where("ix_batches_accepted", IS_ACCEPTED, batches.c.id)
 Index("ix_batches_run", batches.c.run_id)
+
+KEPT = {
+    "sqlite": [
+        """CREATE TRIGGER batches_no_delete BEFORE DELETE ON batches
+        BEGIN SELECT RAISE(ABORT, 'batches are never removed'); END""",
+    ],
+    "postgresql": [
+        """CREATE FUNCTION batches_no_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'batches are never removed' USING ERRCODE = '23000'; END $$""",
+        """CREATE TRIGGER batches_no_delete BEFORE DELETE OR TRUNCATE
+        ON batches FOR EACH STATEMENT EXECUTE FUNCTION batches_no_delete()""",
+    ],
+}
+"""What makes each database refuse to remove a batch: ledger rows name it without a foreign key."""
+for _dialect, _statements in KEPT.items():
+    for _statement in _statements:
+        _trigger: Any = DDL  # has no types
+        event.listen(batches, "after_create", _trigger(_statement).execute_if(_dialect))
 
 QUEUES: Mapping[State, int] = {State.PLANNED: 1, State.DEFERRED: 2, State.BLOCKED: 3}
 """The states in which an entry waits to go out, each as the number of its queue.
@@ -130,8 +152,8 @@ ledger = Table(
     Column("is_click_estimated", Boolean),
     Column("seconds_to_close", BigInteger),
     Column("extras", Text),
-    Column("batch_id", ForeignKey("batches.id")),
-    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("batch_id", Integer),
+    Column("run_id", Integer, nullable=False),
     Column("values_version", Integer),
     UniqueConstraint("deal", "rule"),
     CheckConstraint(_each_state_has(_NEEDED), name="what_its_state_needs"),

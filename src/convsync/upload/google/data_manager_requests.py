@@ -9,7 +9,7 @@ from typing import Any
 
 from google.ads import datamanager_v1
 
-from convsync.model.consent import ConsentStatus
+from convsync.model.consent import Consent, ConsentStatus
 from convsync.model.customer import CustomerType
 from convsync.model.statement import Batch, Statement
 from convsync.upload.google.takes import CLICK_IDS
@@ -19,6 +19,7 @@ MAX_IDENTIFIERS = 10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND, _MICROSECOND = timedelta(seconds=1), timedelta(microseconds=1)
 _Request = type(datamanager_v1.IngestEventsRequest.pb(datamanager_v1.IngestEventsRequest()))
+_Event = type(datamanager_v1.Event.pb(datamanager_v1.Event()))
 _SOURCE = {source.name: source.value for source in datamanager_v1.EventSource}
 _CONSENT = {
     ConsentStatus.GRANTED: datamanager_v1.ConsentStatus.CONSENT_GRANTED.value,
@@ -45,8 +46,14 @@ def request_of(batch: Batch, account: RequestAccounts) -> Any:
     request = _Request()
     add_destination(request, account, batch.action.action_id)
     source = _SOURCE[account.event_source]
+    alike: dict[tuple[str, Consent], Any] = {}
     for statement in batch.statements:
-        _add_event(request.events.add(), statement, source)
+        key = statement.value.currency, statement.consent
+        if (common := alike.get(key)) is None:
+            common = alike[key] = _common_event(*key, source)
+        event = request.events.add()
+        event.MergeFrom(common)
+        _add_own(event, statement)
     if any(statement.identifiers for statement in batch.statements):
         request.encoding = _HEX
     return request
@@ -68,22 +75,27 @@ def _set_account(target: Any, account_id: str) -> None:
     target.account_id = account_id
 
 
-def _add_event(event: Any, statement: Statement, source: int) -> None:
+def _common_event(currency: str, consent: Consent, source: int) -> Any:
+    """Return what the events of statements with this currency and consent have alike."""
+    event = _Event()
+    event.event_source = source
+    event.currency = currency
+    if consent.ad_user_data is not ConsentStatus.UNSPECIFIED:
+        event.consent.ad_user_data = _CONSENT[consent.ad_user_data]
+    if consent.ad_personalization is not ConsentStatus.UNSPECIFIED:
+        event.consent.ad_personalization = _CONSENT[consent.ad_personalization]
+    return event
+
+
+def _add_own(event: Any, statement: Statement) -> None:
     event.transaction_id = statement.order_id
     seconds, rest = divmod(statement.event_at - _EPOCH, _SECOND)  # FromDatetime is slow
     event.event_timestamp.seconds = seconds
     if rest:
         event.event_timestamp.nanos = rest // _MICROSECOND * 1_000
-    event.event_source = source
-    event.currency = statement.value.currency
     event.conversion_value = float(statement.value.amount)
     if click_id := statement.click_id:
         setattr(event.ad_identifiers, _FIELD[click_id.kind], click_id.value)
-    consent = statement.consent
-    if consent.ad_user_data is not ConsentStatus.UNSPECIFIED:
-        event.consent.ad_user_data = _CONSENT[consent.ad_user_data]
-    if consent.ad_personalization is not ConsentStatus.UNSPECIFIED:
-        event.consent.ad_personalization = _CONSENT[consent.ad_personalization]
     if statement.identifiers:
         _add_identifiers(event.user_data, statement)
     if statement.customer_type:

@@ -31,6 +31,11 @@ _APPEND_ONLY = {
         FOR EACH STATEMENT EXECUTE FUNCTION audit_events_no_delete()""",
     ],
 }
+_LIGHTLY_COMPRESSED = """DO $$ BEGIN
+        ALTER TABLE audit_events ALTER COLUMN detail SET COMPRESSION lz4;
+    EXCEPTION WHEN feature_not_supported THEN
+        ALTER TABLE audit_events ALTER COLUMN detail SET STORAGE EXTERNAL;
+    END $$"""
 
 
 def make() -> None:
@@ -60,6 +65,8 @@ def make() -> None:
     op.create_index("ix_audit_events_deal", "audit_events", ["deal"], unique=False)
     for statement in _APPEND_ONLY[op.get_bind().dialect.name]:
         op.execute(statement)
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(_LIGHTLY_COMPRESSED)
     op.create_table(
         "audit_blocks",
         sa.Column("first", sa.BigInteger(), autoincrement=False, nullable=False),

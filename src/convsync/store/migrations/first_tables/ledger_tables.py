@@ -5,6 +5,19 @@ from alembic import op
 
 from convsync.store.migrations.first_tables.conditions import index_where
 
+_KEPT = {
+    "sqlite": [
+        """CREATE TRIGGER batches_no_delete BEFORE DELETE ON batches
+        BEGIN SELECT RAISE(ABORT, 'batches are never removed'); END""",
+    ],
+    "postgresql": [
+        """CREATE FUNCTION batches_no_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'batches are never removed' USING ERRCODE = '23000'; END $$""",
+        """CREATE TRIGGER batches_no_delete BEFORE DELETE OR TRUNCATE
+        ON batches FOR EACH STATEMENT EXECUTE FUNCTION batches_no_delete()""",
+    ],
+}
+
 
 def make() -> None:
     """Make them."""
@@ -32,6 +45,8 @@ def make() -> None:
     index_where("ix_batches_sending", "batches", ["id"], "state = 'sending'")
     index_where("ix_batches_accepted", "batches", ["id"], "state = 'accepted'")
     op.create_index("ix_batches_run", "batches", ["run_id"], unique=False)
+    for statement in _KEPT[op.get_bind().dialect.name]:
+        op.execute(statement)
     op.create_table(
         "ledger",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -68,9 +83,7 @@ def make() -> None:
             "CASE state WHEN 'not_sent' THEN queue IS NULL AND reason IS NOT NULL WHEN 'held' THEN queue IS NULL AND reason IS NOT NULL AND due_at IS NOT NULL WHEN 'confirmed' THEN queue IS NULL AND value IS NOT NULL AND event_at IS NOT NULL AND told_value IS NOT NULL WHEN 'planned' THEN coalesce(queue, 0) = 1 AND value IS NOT NULL AND event_at IS NOT NULL WHEN 'accepted' THEN queue IS NULL AND value IS NOT NULL AND event_at IS NOT NULL AND batch_id IS NOT NULL WHEN 'sending' THEN queue IS NULL AND value IS NOT NULL AND event_at IS NOT NULL AND batch_id IS NOT NULL WHEN 'deferred' THEN coalesce(queue, 0) = 2 AND value IS NOT NULL AND event_at IS NOT NULL AND due_at IS NOT NULL WHEN 'blocked' THEN coalesce(queue, 0) = 3 AND value IS NOT NULL AND event_at IS NOT NULL AND code IS NOT NULL WHEN 'unmatched' THEN queue IS NULL AND value IS NOT NULL AND event_at IS NOT NULL WHEN 'rejected' THEN queue IS NULL ELSE 1 = 0 END",
             name=op.f("ck_ledger_what_its_state_needs"),
         ),
-        sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_ledger_batch_id")),
         sa.ForeignKeyConstraint(["deal"], ["deals.id"], name=op.f("fk_ledger_deal")),
-        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_ledger_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger")),
         sa.UniqueConstraint("deal", "rule", name=op.f("uq_ledger_deal_rule")),
     )
