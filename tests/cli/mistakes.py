@@ -465,7 +465,7 @@ MISTAKES = (
         what="A deal has not been read",
         make=typed("explain", "D-9"),
         code=2,
-        says=("No deal D-9 has been read", "compared to the letter"),
+        says=("No deal D-9 has been read", "must match exactly"),
     ),
     Mistake(
         what="An instant has not come yet",

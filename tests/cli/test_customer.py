@@ -108,9 +108,9 @@ def test_people_read_it_as_a_story(ledger: Office) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        pytest.param(("D-99",), "leads to anybody of that name", id="nobody"),
-        pytest.param((), "Whose?", id="no name"),
-        pytest.param(("D-1", "--email-stdin"), "Whose?", id="two names"),
+        pytest.param(("D-99",), "leads to such a customer", id="nobody"),
+        pytest.param((), "Which customer?", id="no name"),
+        pytest.param(("D-1", "--email-stdin"), "Which customer?", id="two names"),
     ],
 )
 def test_a_name_that_leads_nowhere_says_so(

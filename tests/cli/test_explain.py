@@ -19,7 +19,7 @@ def test_every_milestone_of_the_funnel_has_a_line(office: Office) -> None:
     assert "  mql (mql): reached 2026-02-20 10:00:00+01:00\n" in said
     assert "  sql (sql): not reached\n" in said
     assert "  opportunity: reached 2026-02-25 10:00:00+01:00\n" in said
-    assert "    no rule counts it, so nothing is sent of it\n" in said
+    assert "    no rule counts it, so nothing is sent\n" in said
     assert "  won (won): reached 2026-03-02\n" in said
     assert [row["state"] for row in rows_of(office, "D-1").values()][:4] == [
         *("accepted", "not reached", "no rule counts it", "accepted"),

@@ -48,7 +48,7 @@ def test_a_part_that_too_many_names_hold_says_that_not_all_were_looked_at(ledger
         ledger.deal(f"F-{number}", won_date="")
     ledger.night(NEXT_NIGHT)
     said = ledger.types("find", "F-")
-    assert "More than 20 names hold F-, and the others were not looked at" in said.err
+    assert "More than 20 names contain F-, and the others were not examined" in said.err
     assert not ledger.types("find", "F-1").err, "ten do, and all of them are shown"
 
 
@@ -79,7 +79,7 @@ def test_stuck_deals_are_listed_counted_and_added_up(ledger: Office) -> None:
     assert "waiting_for_click" in said.out
     assert said.out.splitlines()[-1] == "1 conversion: 4,711.00 EUR (1)"
     assert max(map(len, said.out.splitlines())) <= 80
-    assert "No conversion is like that" in ledger.types(*words, "--older-than", "12d").out
+    assert "No conversion matches" in ledger.types(*words, "--older-than", "12d").out
 
 
 def test_an_amount_nobody_believes_is_listed_and_left_out_of_the_sum(ledger: Office) -> None:

@@ -55,7 +55,7 @@ def test_what_was_refused_after_a_lost_answer_is_explained_as_perhaps_counted(
     office.night(THIRD_NIGHT)
     said = office.types("explain", "D-1")
     assert "rejected (count), 1,000.00 EUR, PROCESSING_ERROR_REASON_INVALID_GCLID" in said.out
-    assert "the platform may count it all the same." in said.out
+    assert "the platform may count it nevertheless." in said.out
     assert "PROCESSING_ERROR_REASON_INVALID_GCLID: The gclid cannot be decoded." in said.out
     assert "→ Make sure that the form and the CRM store click IDs complete" in said.out
     rows = json.loads(office.types("explain", "D-1", "--format", "json").out)

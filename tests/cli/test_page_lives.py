@@ -43,7 +43,7 @@ def test_a_customers_journey_has_each_step_of_the_command(told: Office, visitor:
     assert len(steps) == visitor.html.count('<span class="when">')
     assert table.splitlines()[0] in shown
     assert "2,500.50 EUR" in shown
-    assert "leads to anybody of that name" in visitor.opens("/customer?key=unheard-of")
+    assert "leads to such a customer" in visitor.opens("/customer?key=unheard-of")
     assert visitor.status == 404
 
 

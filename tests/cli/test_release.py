@@ -23,7 +23,7 @@ def test_a_refused_plan_says_what_weighs_most_and_is_released_by_its_run(office:
     code, said = night(office, 6)
     assert code == 3
     assert "6 uploads is 6× the usual 1" in said
-    assert "`convsync release 4` sends exactly it" in said
+    assert "`convsync release 4` sends exactly that plan" in said
     weighs = said.partition("These weigh most:\n")[2].splitlines()
     assert weighs[0].strip() == "+ won N-5 1,005.00 EUR gclid, 10 days before"
     office.write_files()
@@ -33,4 +33,4 @@ def test_a_refused_plan_says_what_weighs_most_and_is_released_by_its_run(office:
     listed = office.types("audit", "list", "--event", "plan_released", "--format", "json").out
     assert json.loads(listed)[0]["detail"]["by"] == "ann"
     again = office.types("release", "4", "--as-of", "2026-03-06T09:30+01:00")
-    assert (again.code, "Run 4 keeps no plan" in again.err) == (2, True)
+    assert (again.code, "Run 4 has no kept plan" in again.err) == (2, True)

@@ -92,7 +92,7 @@ def test_deals_that_are_too_many_for_one_customer_are_listed_too(
     (listed,) = json.loads(office.types("status", "--format", "json").out)["crowds"]
     assert listed == {"deals": 3, "example": "1"}
     assert "3 deals are joined by their keys, too many" in office.types("status").out
-    assert "keys join it to 2 other deals" in office.types("explain", "2").out
+    assert "keys link it to 2 other deals" in office.types("explain", "2").out
     assert "Keys lead to more deals than a customer has" in office.types("customer", "3").out
     assert "crowd of 1" in office.types("check").out
 

@@ -135,7 +135,7 @@ def test_a_complete_export_that_is_empty_once_takes_nothing_back(office: Office)
     assert ended(said) == (3, "FAILED")
     assert "source 'crm': 2 of 2 deals are gone at once" in said.err
     assert "an export failed" in said.err
-    assert "--force goes on" in said.err
+    assert "--force continues" in said.err
     assert "2 of 2 deals are gone at once" in office.types("status").out
     assert office.values("333") == [1000, 1000]
 

@@ -273,7 +273,7 @@ def test_in_any_world_books_ledger_and_crm_agree(
             continue  # the platform stays as it is until the next night
         sandbox.platform.faults.clear()
         calm = company.night(now)
-        assert all("a code we do not know" in problem for problem in calm.problems)
+        assert all("an unknown code" in problem for problem in calm.problems)
         check_books(company, sandbox)
         check_consent(world, before)
         sent = len(sandbox.books.requests)

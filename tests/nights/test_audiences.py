@@ -158,7 +158,7 @@ def test_after_a_lost_answer_members_are_planned_again_without_those_who_withdre
     )
     report = keeping.night(night(0))
     assert report.exit_code == 1
-    assert "The next run goes on with it." in " ".join(report.problems)
+    assert "The next run resumes it." in " ".join(report.problems)
     keeping.has("withdraws", consent="no")
     assert keeping.night(night(1)).exit_code == 0
     assert on_list(sandbox, "lost") == {mail_of("stays")}

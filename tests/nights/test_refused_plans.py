@@ -78,14 +78,14 @@ def test_a_refusal_and_its_release_are_in_the_log_with_who_released_it(
 
 def test_a_plan_is_released_once(company: Company, refused: int) -> None:
     release(company, refused)
-    with pytest.raises(OperatorError, match=f"Run {refused} keeps no plan"):
+    with pytest.raises(OperatorError, match=f"Run {refused} has no kept plan"):
         release(company, refused)
 
 
 def test_the_plan_of_a_run_that_refused_nothing_cannot_be_released(
     company: Company, refused: int
 ) -> None:
-    with pytest.raises(OperatorError, match=f"Plans are kept by: {refused}"):
+    with pytest.raises(OperatorError, match=f"Runs with a kept plan: {refused}"):
         release(company, refused - 1)
 
 
@@ -96,7 +96,7 @@ def test_force_sends_a_new_plan_and_drops_the_kept_one(company: Company, refused
     (forced,) = said_by(company, "plan_forced")
     assert forced["because"][0] == "11 uploads is 11× the usual 1"
     assert forced["by"]
-    with pytest.raises(OperatorError, match="keeps no plan"):
+    with pytest.raises(OperatorError, match="has no kept plan"):
         release(company, refused)
 
 

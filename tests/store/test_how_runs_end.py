@@ -105,7 +105,7 @@ def silent(machine: Machine) -> Machine:
     for night in range(READS_NEEDED):
         machine.changes(f"D-{night}", FIRST + night * DAY - HOUR)
         assert machine.night(FIRST + night * DAY).exit_code == 0
-    with pytest.raises(UnsafePlanError, match="'crm' gave nothing, and always had"):
+    with pytest.raises(UnsafePlanError, match="'crm' returned nothing, although it always had"):
         machine.night(NINTH)
     return machine
 

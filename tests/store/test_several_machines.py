@@ -59,7 +59,7 @@ def test_two_workers_and_a_backfill_at_once_send_everything_once(company: Compan
         ended = list(pool.map(worked, WORDS))
     assert {code for code, _ in ended} <= {0, 4}
     assert 0 in {code for code, _ in ended}
-    assert all("holds the lock" in said or "just begun" in said for code, said in ended if code)
+    assert all("holds the lock" in said or "just started" in said for code, said in ended if code)
     company.night(NEXT_NIGHT)
     assert [company.value(name) for name in names] == [100.0] * len(names)
     assert company.audit_is_sound()

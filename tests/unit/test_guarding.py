@@ -255,8 +255,8 @@ def test_a_refusal_says_what_is_unusual_and_how_it_goes_on() -> None:
     error = refusal(["1,204 uploads is 8× the usual 140", "VND"], 7, ["+ won D-1 9.00 USD"])
     assert str(error) == (
         "1,204 uploads is 8× the usual 140; VND. Nothing was sent, and the plan is kept: look with"
-        " `convsync plan --deals`, then `convsync release 7` sends exactly it; --force sends a new"
-        " one."
+        " `convsync plan --deals`, then `convsync release 7` sends exactly that plan; --force"
+        " sends a new one."
     )
     assert "there is nothing to send" in str(refusal(["no conversion at all"], 7, []))
     assert error.exit_code == 3

@@ -126,7 +126,7 @@ class AudienceKeeper:
             self._refusal = self._refusal or error
             log.warning("audience refused", because=str(error))
         except (TransientError, UnexpectedResponseError) as error:
-            self.problems.append(f"{error} The next run goes on with it.")
+            self.problems.append(f"{error} The next run resumes it.")
 
     def _take_off(self, kept: KeptList) -> None:
         """Empty a list of whom it should not hold; whose audience is gone should hold nobody."""

@@ -34,7 +34,7 @@ def allow(
                 " those that are."
             )
         if not allowed_keys.add(connection, found.name, by=by, at=now):
-            raise OperatorError(f"{found.name} is allowed already: the next run joins by it.")
+            raise OperatorError(f"{found.name} is allowed already: the next run uses it as a link.")
         detail = {"about": found.name, "shared_by": shared_by(found), "by": by}
         event = Event(EventKind.KEY_ALLOWED, detail)
         put_on_record(connection, "keys allow", event, now=now, real_clock=real_clock)
@@ -53,7 +53,7 @@ def disallow(
         if found is None:
             raise OperatorError(
                 "No command has allowed such a key; `convsync keys list` names those that are"
-                " allowed. What the configuration allows stands in its [keys] allowed."
+                " allowed. What the configuration allows is in its [keys] allowed."
             )
         name = allowed_keys.name_of(found)
         event = Event(EventKind.KEY_DISALLOWED, {"about": name, "by": by})

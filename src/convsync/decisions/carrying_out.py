@@ -35,8 +35,8 @@ def take(session: Session, refused: int, *, by: str) -> None:
         if not rows:
             there = ", ".join(map(str, kept_plans.runs_with_one(connection))) or "no run"
             raise OperatorError(
-                f"Run {refused} keeps no plan: it refused none, or all of it was released or sent"
-                f" since. Plans are kept by: {there}."
+                f"Run {refused} has no kept plan: it refused none, or all of it was released or"
+                f" sent since. Runs with a kept plan: {there}."
             )
         released = Event(
             EventKind.PLAN_RELEASED, {"by": by, "refused_by_run": refused, "rows": rows}

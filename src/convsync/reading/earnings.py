@@ -115,7 +115,8 @@ class Earnings:
         if len(gone.names) > max(Decimal(_FEW), gone.stored * self._vanished_share):
             self._problems.append(
                 f"source '{source.name}': {len(gone.names):,} of {gone.stored:,} lines of revenue"
-                " are missing at once, and none was taken back: look whether the export is whole."
+                " are missing at once, and none was taken back: check whether the export is "
+                "complete."
                 " If it is, raise [limits] vanished_share for one run."
             )
             return frozenset()

@@ -10,7 +10,7 @@ from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import LedgerEntry, State
 from convsync.model.rule import ConversionRule
 
-ANOTHER_WAS_SENT = "is not the one that the conversion was sent with, which it keeps"
+ANOTHER_WAS_SENT = "is not the click that the conversion was sent with, and keeps"
 """Of a click that would count, had the conversion not gone out with another one."""
 WOULD_COUNT = "is the one that would count"
 """Of the click of a conversion that waits or is not sent."""

@@ -24,7 +24,7 @@ _ALLOWED = (
     "Nothing, if it is a switchboard or a shared mailbox. If it is one customer's, add it to"
     " [keys] allowed."
 )
-_NOT_YET = "nothing is sent of it before the CRM says that the deal reached it"
+_NOT_YET = "nothing is sent before the CRM says that the deal reached it"
 _RETIRED = ", a rule that is no longer in the configuration"
 _ESTIMATE = "an estimate: the CRM's history does not say when, its record has no better stamp"
 
@@ -137,7 +137,7 @@ class DealWords:
             if line.rule:
                 yield Sentence(_NOT_YET)
         elif line.order_id is None:
-            yield Sentence(f"{NO_RULE}, so nothing is sent of it")
+            yield Sentence(f"{NO_RULE}, so nothing is sent")
         elif line.explanation is None:
             yield Sentence(f"{NOT_PLANNED}; the next run plans it")
             yield from self._final(line)
@@ -164,7 +164,7 @@ class DealWords:
             yield Sentence(self._income(line.income))
         if entry.may_count_otherwise:
             yield Sentence(
-                "An earlier request was never answered: the platform may count it all the same."
+                "An earlier request was never answered: the platform may count it nevertheless."
             )
         for rule in line.caught_earlier:
             yield Sentence(f"It was in time for the rule {rule}, and sent under it.")
@@ -205,7 +205,7 @@ def _joins_nobody(explained: DealExplanation) -> Iterator[Sentence]:
     for shared in explained.shared:
         yield Sentence(
             f"{shared.deals:,} deals share an e-mail, phone or ID of it ({shared.name}):"
-            " it says nothing of who is behind this one, and finds no click",
+            " it does not identify who is behind this one, and finds no click",
             _ALLOWED,
         )
     for crowded in explained.crowded:
@@ -216,8 +216,8 @@ def _joins_nobody(explained: DealExplanation) -> Iterator[Sentence]:
         )
     if explained.crowd:
         yield Sentence(
-            f"keys join it to {explained.crowd.deals - 1:,} other deals, more than a customer"
-            " has: it is taken for a customer's only deal"
+            f"keys link it to {explained.crowd.deals - 1:,} other deals, more than a customer"
+            " has: it is treated as a customer's only deal"
         )
 
 

@@ -57,9 +57,9 @@ def _of_rates(rates: RatesOf, currency: str | None, today: date) -> Iterator[Fin
             severity=Severity.WARNING,
             subject="rates",
             problem=f"{known.origin} has no rate of {found.currency} for {today} or shortly before",
-            means="amounts of today in other currencies are added to nothing, and conversions that"
+            means="today's amounts in other currencies are left out of sums, and conversions that"
             " need the rate wait for it",
-            fix="bring the file up to date each day; docs/money.md says how",
+            fix="update the file each day; docs/money.md says how",
         )
     else:
         yield Finding(subject="rates")
@@ -76,8 +76,8 @@ def _of_rule(
             subject=f"rule {rule.name}",
             problem=f"counts revenue of {wanted.within.days} days, and {rule.action.destination}"
             f" corrects a conversion for {limit.days} days",
-            means="what comes in later is in the reports, and not in the ad account",
-            fix=f"set within_days to {limit.days}, or send by a destination that corrects longer",
+            means="what comes in later is in the reports, but not in the ad account",
+            fix=f"set within_days to {limit.days}, or use a destination that corrects longer",
         )
 
 

@@ -48,7 +48,7 @@ def _of_shared(one: SharedKey) -> Finding:
         subject=f"shared key {one.name}",
         problem=f"{one.deals:,} deals share one e-mail, phone or other key, {one.example} among"
         " them",
-        means="it joins none of them to a click and is not sent, as it seems to be a"
+        means="it links none of them to a click and is not sent, because it seems to be a"
         " placeholder or an address of many people",
         fix=f'nothing, if it is one; else add "{one.name}", or the e-mail, phone or key itself,'
         " to [keys] allowed",
@@ -61,7 +61,7 @@ def _of_crowded(one: CrowdedKey) -> Finding:
         subject=f"crowded key {one.name}",
         problem=f"{one.clicks:,} clicks have one visitor ID, e-mail or other key,"
         f" {one.example or 'one that was erased'} among them",
-        means="it joins none of them to a deal, as it seems to be a device of many people or a"
+        means="it links none of them to a deal, because it seems to be a device of many people or a"
         " test",
         fix=f'nothing, if it is one; else add "{one.name}", or the ID or e-mail itself, to [keys]'
         " allowed",
@@ -72,9 +72,9 @@ def _of_crowd(one: Crowd) -> Finding:
     return Finding(
         severity=Severity.WARNING,
         subject=f"crowd of {one.example}",
-        problem=f"keys join {one.deals:,} deals one to the next, {one.example} the first of them",
-        means="these are too many for one customer, so each is taken for a customer's only deal",
+        problem=f"keys link {one.deals:,} deals one to the next, {one.example} the first of them",
+        means="these are too many for one customer, so each is treated as a customer's only deal",
         fix=f"look at them with `convsync customer {one.example}`: contacts that were merged by"
         " mistake, or a key that partners or staff leave on many deals; lower [keys]"
-        " shared_by_more_than if such keys are of few deals each",
+        " shared_by_more_than if each of these keys has only a few deals",
     )

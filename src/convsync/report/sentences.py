@@ -16,30 +16,30 @@ FOUND_BY: Mapping[str, str] = {
 }
 """How a click was found, by the name of its `MatchBasis`."""
 
-NO_CONVERSION = "No conversion is like that."
-NOBODY = "No deal and no click leads to anybody of that name."
-TOO_MANY_DEALS = "Keys lead to more deals than a customer has, and are followed no further."
-NO_CODE = "No conversion has a code: nothing was refused, put off, blocked or not matched."
+NO_CONVERSION = "No conversion matches."
+NOBODY = "No deal and no click leads to such a customer."
+TOO_MANY_DEALS = "Keys lead to more deals than a customer has, so they are not followed further."
+NO_CODE = "No conversion has a code: none was rejected, deferred, blocked or unmatched."
 
 
 def nothing_is_named(text: str) -> str:
     """Return that a search found nothing, and what may be the cause."""
     return (
         f"Nothing is named {text}, or has that in its name: no deal, order, click or request."
-        " A click that no deal was matched with leads nowhere."
+        " A click without a matched deal is not found."
     )
 
 
 def more_are_named(text: str, most: int) -> str:
     """Return that a search found more names than were looked at."""
     return (
-        f"More than {most} names hold {text}, and the others were not looked at: give more of it."
+        f"More than {most} names contain {text}, and the others were not examined: give more of it."
     )
 
 
 def no_deal(asked: str, unreadable: Sequence[str]) -> str:
     """Return that no deal of an ID is known, and why not where its records could not be read."""
-    why = "; ".join(unreadable) or "IDs are compared to the letter"
+    why = "; ".join(unreadable) or "IDs must match exactly"
     return f"No deal {asked} has been read. {why}."
 
 

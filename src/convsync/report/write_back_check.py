@@ -25,7 +25,7 @@ def findings_of_write_back(
                 severity=Severity.WARNING,
                 subject=subject,
                 problem="no version of the learned values was accepted",
-                means="score and expected_value stay empty; all else is written",
+                means="score and expected_value stay empty; everything else is written",
                 fix="`convsync values learn`, then `convsync values accept`",
             )
         if not problems:

@@ -50,7 +50,7 @@ class Conclusion:
         planned = sum(self.summary.steps[step] for step in (Step.NEW, Step.RESTATE, Step.RETRACT))
         return (
             f"Done: {planned:,} planned, {self.outbox.uploaded.sent:,} sent. Unanswered:"
-            f" {unanswered:,} requests, which the next run repeats word for word."
+            f" {unanswered:,} requests, which the next run repeats identically."
         )
 
     @cached_property

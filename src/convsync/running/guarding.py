@@ -246,15 +246,15 @@ def raise_if_vanished(source: str, vanished: int, there_were: int, limits: Safet
         raise UnsafePlanError(
             f"source '{source}': {vanished:,} of {there_were:,} deals are gone at once. Nothing was"
             " marked or sent. If they were not deleted, an export failed, or the credentials lost"
-            " the right to see them: look there. If they were, --force goes on."
+            " the right to see them: check that. If they were, --force continues."
         )
 
 
 def drained(source: str) -> str:
     """Return the sentence about a source that gave nothing, and always had given something."""
     return (
-        f"source '{source}' gave nothing, and always had given something: look whether its export,"
-        " its folder or the rights to it are as they were"
+        f"source '{source}' returned nothing, although it always had before: check whether its"
+        " export, its folder or the rights to it have changed"
     )
 
 
@@ -265,7 +265,7 @@ def refusal(found: Sequence[str], run_id: int, heaviest: Sequence[str]) -> Unsaf
     else:
         advice = (
             "the plan is kept: look with `convsync plan --deals`, then `convsync release"
-            f" {run_id}` sends exactly it; --force sends a new one"
+            f" {run_id}` sends exactly that plan; --force sends a new one"
         )
     message = f"{'; '.join(found)}. Nothing was sent, and {advice}."
     return UnsafePlanError(message, heaviest=heaviest)

@@ -38,8 +38,8 @@ def carry_over(connection: Connection, moved: Moved, *, run_id: int, at: datetim
             if in_the_way:
                 raise OperatorError(
                     f"[moved] says that {kind}.{before} is {kind}.{now} now, but {in_the_way:,} "
-                    "deals have conversions under both names. Take the line out of [moved]; what "
-                    f"counts under {before} is listed by `convsync status`."
+                    "deals have conversions under both names. Remove the line from [moved]; "
+                    f"`convsync status` lists what counts under {before}."
                 )
             if renamed:
                 events.append(Event(event, {"from": before, "to": now, "renamed": renamed}))

@@ -54,7 +54,7 @@ def accept(
         if lost is None and not is_certain:
             raise OperatorError(
                 "The ledger continues the last head that was written down, so nothing seems to be "
-                "lost. If it was restored all the same, as when the file with the head was lost "
+                "lost. If it was restored nevertheless, as when the file with the head was lost "
                 "as well, pass --certain."
             )
         run_id = _begin(connection, now)

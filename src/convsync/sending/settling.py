@@ -61,7 +61,7 @@ class Uploaded:
         self.rejected |= answers.numbers_in({State.REJECTED})
         for outcome in answers.outcomes:
             if isinstance(outcome, Deferred) and outcome.is_unknown:
-                self.note(f"The platform answered with a code we do not know: {outcome.code}.")
+                self.note(f"The platform answered with an unknown code: {outcome.code}.")
 
     def add_sent(self, batch: ReservedBatch, answers: "Answers") -> int:
         """Count in what the platform took of a batch; return how many rows these are."""
