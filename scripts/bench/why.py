@@ -7,24 +7,28 @@ A text stands on the page where its figure misses. Shares are of a first night o
 from collections.abc import Mapping
 
 _NIGHT = """\
-The profile is flat: no stage takes more than a fifth of the night, and each is many small steps. By
-library (`perf record -e cpu-clock`), 60% is Python's interpreter, 15% SQLite, 10% the kernel, a
-third of that writing pages, 7% memory, and 2% each hashing and msgspec. So most of it is no longer
-rows, but objects that are made and taken apart between a column of CSV and a request: a deal, its
-keys, its click, the conversion, its statement, its row. Chunks of twice the deals changed nothing
-that could be measured; no function of ours is on top of the stack in more than 3% of the samples.
-A ledger row takes 9 CPU us of SQLite to write, reserve and settle, a quarter of it pages: one for
-the index on order IDs, which come in no order and took 5 until it was made once all is planned
-(`store.order_index`), a fifth of one for the foreign key, and two thirds for the indexes on what is
-open and on batches. To send it takes Python 4.4 to read it and make its statement, 1.9 for its
-event, and 0.7 for its part in the sums. What would help:
-to plan what is usual column by column, as it is read and written, worth perhaps a twentieth; and a
-conversion's rule, milestone and action as one number, and its milestone in the deal's row, perhaps
-as much again. Compiling the hot modules ahead of time would bring too little to ship a compiler's
-output for it: Cython 3.3 took 7% off the CPU seconds (116 modules as they are, median of seven
-pairs of nights) and added 70 MB of memory, mypyc 2.4 took 5% off (39 modules, three pairs). More of
-them mypyc cannot compile as they are, for it drops the keywords of a class, so that a frozen Struct
-is frozen no longer, and it takes no row of SQLAlchemy's where a tuple is meant."""
+The profile is flat: no stage takes more than a fifth of the night, and each is many small
+steps. By library (`perf record -e cpu-clock`), 60% is Python's interpreter, 15% SQLite, 10% the
+kernel, a third of that writing pages, 7% memory, and 2% each hashing and msgspec. So most of it
+is no longer rows, but objects that are made and taken apart between a column of CSV and a
+request: a deal, its keys, its click, the conversion, its statement, its row. Chunks of twice
+the deals changed nothing that could be measured; no function of ours is on top of the stack in
+more than 3% of the samples. A ledger row takes 9 CPU us of SQLite to write, reserve and settle,
+a quarter of it pages: one for the index on order IDs, which come in no order and took 5 until
+it was made once all is planned (`store.order_index`), a fifth of one for the foreign key, and
+two thirds for the indexes on what is open and on batches. To send it takes Python 4.4 to read
+it and make its statement, 1.9 for its event, and 0.7 for its part in the sums. The start is
+close to a tenth: 1,300 modules, of which none takes more than a fiftieth of it. What would
+help: to plan what is usual column by column, as it is read and written, worth perhaps a
+twentieth; a conversion's rule, milestone and action as one number; and its milestone in the
+deal's row, at most a sixtieth, which is what milestones take to write. To look clicks up by the
+keys of a chunk, instead of the rows of its deals, would cost a seventh more of that query;
+pages of 8 KB changed nothing. Compiling the hot modules ahead of time would bring too little to
+ship a compiler's output for it: Cython 3.3 took 7% off the CPU seconds (116 modules as they
+are, median of seven pairs of nights) and added 70 MB of memory, mypyc 2.4 took 5% off (39
+modules, three pairs). More of them mypyc cannot compile as they are, for it drops the keywords
+of a class, so that a frozen Struct is frozen no longer, and it takes no row of SQLAlchemy's
+where a tuple is meant."""
 
 WHY: Mapping[str, str] = {
     "cpu": _NIGHT,
@@ -53,11 +57,11 @@ itself and the chain are a tenth each.""",
     "postgresql": """\
 The larger half is the client, whose work is the same on both. Of the server's, a fifth reserves
 batches, which takes rows out of one index and into another, so that PostgreSQL writes them into
-all; to settle them, which changes no index, takes a fifth of that. An eighth is the ledger's COPY,
-another finds the clicks of deals by their keys, and a tenth is commits. Foreign keys, looked up
-row by row at 3 to 5 CPU us, are left to the ledger's deal alone. What would help: what waits to be
-sent in a table of its own, so that reserving leaves all indexes of the ledger alone, worth an
-eighth of the server's before what that table costs.""",
+all; to settle them, which changes no index, takes a fifth of that. An eighth is the ledger's
+COPY, another finds the clicks of deals by their keys, and a tenth is commits. Foreign keys,
+looked up row by row at 3 to 5 CPU us, are left to the ledger's deal and to milestones. What
+would help: what waits to be sent in a table of its own, so that reserving leaves all indexes of
+the ledger alone, worth an eighth of the server's before what that table costs.""",
     "clicks": """\
 More than half is SQLite: of each click a row, its key in an index in no order, and once all are
 stored its visitor's key in another, in order. An eighth is the start, and a fifteenth to look
@@ -73,8 +77,8 @@ and of contacts, since a batch with history takes 50. Both need their history: a
 entered which stage, a contact for when its click IDs were written, and for those that are gone.""",
     "memory": """\
 Most of it is there before the first deal: Python, SQLAlchemy and the libraries of a road. The rest
-is a chunk of 2,000 deals, 12 MB of SQLite's pages, as much again where it sorts all keys to find
-those that several deals have, nine bytes for each deal and click where customers are joined, and
-the requests in flight: 2 MB each, eight at most, and few where the platform answers at once.""",
+is a chunk of 2,000 deals, 12 MB of SQLite's pages, four bytes for each key of a deal where those
+are sought that several have, nine for each deal and click where customers are joined, and the
+requests in flight: 2 MB each, eight at most, and few where the platform answers at once.""",
 }
 """By the name of a figure."""

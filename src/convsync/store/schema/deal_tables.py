@@ -1,13 +1,14 @@
 """Deals, what they reached, and the keys that join them to clicks.
 
-What belongs to a deal, its milestones, its keys and the digest of its row, names it without a
-foreign key: these are written in the transaction that writes the deal, whose row is never removed.
-A database would look the deal up once more for each of them.
+The digest of a deal's row and its keys name the deal without a foreign key: they are written in the
+transaction that writes the deal, whose row is never removed. A database would look the deal up once
+more for each of them.
 """
 
 from sqlalchemy import (
     Boolean,
     Column,
+    ForeignKey,
     Integer,
     LargeBinary,
     String,
@@ -56,7 +57,7 @@ index_where("ix_deals_gone", _IS_GONE, deals.c.source, deals.c.id)
 milestones = Table(
     "milestones",
     metadata,
-    Column("deal", Integer, primary_key=True, autoincrement=False),
+    Column("deal", ForeignKey("deals.id"), primary_key=True),
     Column("name", String(50), primary_key=True),
     Column("reached_at", Instant, nullable=False),
     Column("is_whole_day", Boolean, nullable=False),

@@ -45,6 +45,7 @@ def make() -> None:
         sa.Column("is_estimated", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("estimated_at", sa.BigInteger(), nullable=True),
         sa.Column("withdrawn_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["deal"], ["deals.id"], name=op.f("fk_milestones_deal")),
         sa.PrimaryKeyConstraint("deal", "name", name=op.f("pk_milestones")),
         sqlite_with_rowid=False,
     )
