@@ -42,7 +42,7 @@ def test_each_code_is_listed_with_its_count_its_meaning_and_examples(refused: Of
     assert invalid["fix"].startswith("Make sure that the form")
     assert sorted(invalid["examples"]) == ["D-1", "D-2"]
     assert (new["code"], new["states"], new["examples"]) == (NEW, {"deferred": 1}, ["D-3"])
-    assert "stands in no table of ours" in new["means"]
+    assert "convsync does not know this code" in new["means"]
     shown = refused.types("errors").out
     assert f"{INVALID} (google): rejected 2" in shown
     assert "since 2026-03-04 02:00" in shown, "by the clocks of the company"

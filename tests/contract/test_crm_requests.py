@@ -104,7 +104,7 @@ def test_each_thousand_more_costs_the_requests_that_are_written_down(
 def test_the_page_of_a_crm_says_what_its_deals_cost(kind: str) -> None:
     cost = COSTS[kind]
     page = " ".join((DOCS / f"{kind}.md").read_text(encoding="utf-8").split())
-    says = f"costs {cost.a_night:,} requests, each thousand more {cost.a_thousand_more:,}."
+    says = f"costs {cost.a_night:,} requests, and each further thousand {cost.a_thousand_more:,}."
     assert says in page
 
 

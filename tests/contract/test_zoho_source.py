@@ -284,7 +284,7 @@ class TestZoho(CrmSourceContract):
         ]
         office.fail(Reply(body={"fields": described}), first=2)  # after the token: those of Deals
         segments = {name.lower(): name for name in names}
-        with pytest.raises(OperatorError, match="501 of Deals are wanted"):
+        with pytest.raises(OperatorError, match="501 of Deals are mapped"):
             read(office.source(CrmMapping(milestones=office.milestones, segments=segments)))
 
     def test_a_lookup_is_read_as_the_id_of_its_record_and_never_as_a_persons_name(

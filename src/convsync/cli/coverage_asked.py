@@ -10,9 +10,9 @@ from convsync.errors import OperatorError
 if TYPE_CHECKING:
     from convsync.model.period import Period
     from convsync.model.rule import ConversionRule
+    from convsync.report.conditions import Conditions
     from convsync.report.coverage import Coverage
     from convsync.report.exchange import Exchange
-    from convsync.report.narrowing import Conditions
     from convsync.settings import Settings
     from convsync.store.database import Database
 
@@ -45,8 +45,8 @@ def covered(
 
 def groups(settings: "Settings") -> list[str]:
     """Return what conversions can be grouped by."""
+    from convsync.report.conditions import SOURCE
     from convsync.report.coverage import BY_FORM
-    from convsync.report.narrowing import SOURCE
 
     forms = [BY_FORM] if settings.collect else []
     return [SOURCE, *forms, BY_WEEK, *sorted(segments_of(settings))]

@@ -24,11 +24,11 @@ from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
     from convsync.cli.report_answers import Answers
+    from convsync.report.conditions import Conditions
     from convsync.report.coverage import Coverage, Group, How, TooLate
     from convsync.report.fields import FieldQuality
     from convsync.report.formats import Formats
     from convsync.report.leads_to import ConversionsBehind, Days
-    from convsync.report.narrowing import Conditions
     from convsync.report.page import Section
 
 _NUMBERS = frozenset(
@@ -124,8 +124,8 @@ def _behind(
 ) -> "Mapping[str, ConversionsBehind]":
     """Return the conversions that stand so, by the same or for the same reason."""
     from convsync.model.outcome import Reason
+    from convsync.report.conditions import GROUPINGS
     from convsync.report.leads_to import ConversionsBehind
-    from convsync.report.narrowing import GROUPINGS
 
     if any(one.name in GROUPINGS for one in where):
         return {}
@@ -186,9 +186,9 @@ def _behind_group(
 ) -> "Mapping[str, ConversionsBehind]":
     """Return the conversions of a group; of a form's the ledger does not say which they are."""
     from convsync.cli.coverage_asked import BY_WEEK
+    from convsync.report.conditions import GROUPINGS, Condition
     from convsync.report.coverage import BY_FORM
     from convsync.report.leads_to import ConversionsBehind
-    from convsync.report.narrowing import GROUPINGS, Condition
 
     if by == BY_FORM or any(one.name in GROUPINGS for one in where):
         return {}

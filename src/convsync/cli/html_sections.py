@@ -27,8 +27,8 @@ from convsync.cli.report_revenue import (
     notes_of,
     value_line,
 )
+from convsync.report.conditions import GROUPINGS, Condition, Conditions
 from convsync.report.leads_to import ALL_SO_FAR, Behind, ConversionsBehind, Days, DealsBehind
-from convsync.report.narrowing import GROUPINGS, Condition, Conditions
 from convsync.report.page import Chart, Section
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from convsync.cli import (
 )
 from convsync.cli.report_answers import Answers
 from convsync.errors import OperatorError
+from convsync.report.conditions import GROUPINGS, Conditions
 from convsync.report.leads_to import Days
-from convsync.report.narrowing import GROUPINGS, Conditions
 from convsync.report.page import Section
 from convsync.settings import Settings
 from convsync.store.database import Database

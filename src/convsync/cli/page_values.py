@@ -18,9 +18,9 @@ from convsync.cli.value_words import (
 )
 from convsync.errors import OperatorError
 from convsync.model.expected import SOURCE, Cell, ExpectedTable, Forecast
+from convsync.report.conditions import NOT_FILLED_IN, Condition
 from convsync.report.leads_to import DealsBehind
 from convsync.report.listing_cells import text_of
-from convsync.report.narrowing import NOT_FILLED_IN, Condition
 from convsync.report.page import Chart, Section
 from convsync.report.shortfalls import LEAD
 from convsync.settings import Settings

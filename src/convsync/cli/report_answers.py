@@ -12,12 +12,12 @@ from convsync.cli import coverage_asked, report_funnel, report_revenue, report_s
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
     from convsync.report.campaigns import Campaigns
+    from convsync.report.conditions import Conditions
     from convsync.report.counted import Beside
     from convsync.report.coverage import Coverage
     from convsync.report.exchange import Exchange
     from convsync.report.fields import FieldQuality
     from convsync.report.funnel import Cohort
-    from convsync.report.narrowing import Conditions
     from convsync.report.revenue import Revenue
     from convsync.report.shortfalls import Shortfall
     from convsync.report.trend import Week

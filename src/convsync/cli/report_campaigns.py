@@ -16,8 +16,8 @@ from convsync.model.money import amounts_in_words
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
     from convsync.report.campaigns import Campaigns, Line
+    from convsync.report.conditions import Conditions
     from convsync.report.counted import Beside
-    from convsync.report.narrowing import Conditions
     from convsync.settings import Settings
 
 DAYS = 90
@@ -59,7 +59,7 @@ def campaigns(
     Those with many leads and no sales come first. Needs `clicks enrich` and `costs fetch`.
     """
     from convsync.clock import system_clock
-    from convsync.report.narrowing import GROUPINGS
+    from convsync.report.conditions import GROUPINGS
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()

@@ -11,7 +11,7 @@ from convsync.errors import OperatorError
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from convsync.report.narrowing import Condition, Conditions
+    from convsync.report.conditions import Condition, Conditions
     from convsync.settings import Settings
 
 To = Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")]
@@ -62,7 +62,7 @@ def require_group(by: str | None, there: "Collection[str]") -> None:
 
 def names_of(settings: "Settings") -> "Sequence[str]":
     """Return by what deals can be narrowed: sources, segments, and where they began."""
-    from convsync.report.narrowing import TOLD_APART_BY
+    from convsync.report.conditions import TOLD_APART_BY
 
     source, *places = TOLD_APART_BY
     return [*dict.fromkeys([source, *sorted(segments_of(settings)), *places])]
@@ -88,7 +88,7 @@ def only(where: "Conditions") -> str:
 
 
 def _condition(text: str) -> "Condition":
-    from convsync.report.narrowing import Condition
+    from convsync.report.conditions import Condition
 
     name, found, value = text.partition("=")
     if not found or not name.removesuffix("!"):

@@ -24,10 +24,10 @@ from convsync.model.money import amounts_in_words
 
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
+    from convsync.report.conditions import Conditions
     from convsync.report.exchange import Exchange
     from convsync.report.funnel import Cohort, GroupOf, Step
     from convsync.report.leads_to import Days
-    from convsync.report.narrowing import Conditions
     from convsync.settings import Settings
 
 DAYS = 365

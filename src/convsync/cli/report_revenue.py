@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from convsync.report.agreements import Standing
+    from convsync.report.conditions import Conditions
     from convsync.report.exchange import Exchange
     from convsync.report.lifetime import Trial
-    from convsync.report.narrowing import Conditions
     from convsync.report.revenue import Cohort, GroupOf, LifetimeValue, Revenue
     from convsync.settings import Settings
     from convsync.store.database import Database
@@ -146,7 +146,7 @@ def found_in(
 
 
 def _grouped(by: str | None) -> "GroupOf":
-    from convsync.report.narrowing import segment_in
+    from convsync.report.conditions import segment_in
 
     def group_of(sale: "SoldDeal") -> str:
         if by is None:

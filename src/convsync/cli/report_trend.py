@@ -15,8 +15,8 @@ from convsync.model.money import amounts_in_words
 
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
+    from convsync.report.conditions import Conditions
     from convsync.report.lift import Lift
-    from convsync.report.narrowing import Conditions
     from convsync.report.trend import Week
     from convsync.settings import Settings
 

@@ -15,8 +15,9 @@ from typing import Final, NamedTuple
 from convsync.model.deal import LOST, WON
 from convsync.model.period import ALL_TIME, Period
 from convsync.model.rule import Agreement
+from convsync.report.conditions import Conditions
 from convsync.report.exchange import Exchange, Worth
-from convsync.report.narrowing import Conditions, Meant
+from convsync.report.narrowing import Meant
 from convsync.report.passages import Loop, Passage, passages, sent_in, worth_in
 from convsync.report.returning import is_returning
 from convsync.report.revenue import Month

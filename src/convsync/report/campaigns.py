@@ -21,8 +21,9 @@ from decimal import Decimal
 from convsync.model.ad_spending import CostView, Place
 from convsync.model.deal import LOST
 from convsync.model.period import Period
+from convsync.report.conditions import GROUPINGS, Conditions, Grouping, no_place_known
 from convsync.report.exchange import Exchange, Worth
-from convsync.report.narrowing import GROUPINGS, Conditions, Grouping, Meant, no_place_known
+from convsync.report.narrowing import Meant
 from convsync.report.passages import Passage, passages, worth_in
 from convsync.report.shares import Interval, share_of
 from convsync.store import ad_costs

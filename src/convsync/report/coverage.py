@@ -19,8 +19,9 @@ from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import Side
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
+from convsync.report.conditions import SOURCE, Conditions, segment_in
 from convsync.report.exchange import Exchange, Worth
-from convsync.report.narrowing import SOURCE, Conditions, Meant, segment_in
+from convsync.report.narrowing import Meant
 from convsync.store import collected, coverage, deals
 from convsync.store.coverage import Alike
 from convsync.store.database import Connection, Database

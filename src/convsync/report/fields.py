@@ -15,7 +15,8 @@ from convsync.model.click import ClickIdKind, MatchBasis
 from convsync.model.consent import ConsentStatus
 from convsync.model.period import Period
 from convsync.profile.signs import HEXADECIMAL, is_without_capitals
-from convsync.report.narrowing import Conditions, Meant
+from convsync.report.conditions import Conditions
+from convsync.report.narrowing import Meant
 from convsync.store import coverage
 from convsync.store.coverage import HeldFields
 from convsync.store.database import Database

@@ -20,8 +20,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from convsync.model.deal import LOST
+from convsync.report.conditions import Conditions
 from convsync.report.exchange import Exchange, Worth
-from convsync.report.narrowing import Conditions, Meant
+from convsync.report.narrowing import Meant
 from convsync.report.passages import Loop, Passage, passages, sent_in, worth_in
 from convsync.report.returning import Counting, Returning
 from convsync.report.shares import Interval, place_among, share_of

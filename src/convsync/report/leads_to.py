@@ -11,7 +11,7 @@ from datetime import date
 from typing import Protocol
 from urllib.parse import urlencode
 
-from convsync.report.narrowing import Conditions
+from convsync.report.conditions import Conditions
 
 Days = tuple[date, date]
 """The first and the last day, both included."""

@@ -14,8 +14,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from convsync.model.deal import LOST, WON
+from convsync.report.conditions import segment_in
 from convsync.report.exchange import Exchange, Worth
-from convsync.report.narrowing import segment_in
 from convsync.store.database import Connection
 from convsync.store.walks import Trace, Walk, walks
 from convsync.values.outlook import Course, Fate

@@ -16,9 +16,10 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
 
+from convsync.report.conditions import Conditions
 from convsync.report.exchange import Exchange
 from convsync.report.lifetime import Course, Going, Growth, Trial, walked_forward
-from convsync.report.narrowing import Conditions, Meant
+from convsync.report.narrowing import Meant
 from convsync.store import revenue
 from convsync.store.database import Database
 from convsync.store.revenue import Unknown

@@ -9,9 +9,9 @@ from convsync.errors import OperatorError
 from convsync.model.click import ClickIdKind, MatchBasis
 from convsync.model.ledger import Side, State
 from convsync.model.outcome import Reason
+from convsync.report.conditions import GROUPINGS, NOT_FILLED_IN, SOURCE, Conditions
 from convsync.report.exchange import Exchange
 from convsync.report.leads_to import YES
-from convsync.report.narrowing import GROUPINGS, NOT_FILLED_IN, SOURCE, Conditions
 from convsync.store import selection, sums
 from convsync.store.database import Connection
 from convsync.store.selection import PERSON, OfDeal, Selection, Sum

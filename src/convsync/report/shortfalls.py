@@ -25,8 +25,9 @@ from typing import NamedTuple
 
 from convsync.model.deal import LOST
 from convsync.model.period import Period
+from convsync.report.conditions import NOT_FILLED_IN, SOURCE, Conditions
 from convsync.report.exchange import Exchange, Worth
-from convsync.report.narrowing import NOT_FILLED_IN, SOURCE, Conditions, Meant
+from convsync.report.narrowing import Meant
 from convsync.report.passages import Passage, passages, segment_of, worth_in
 from convsync.report.shares import Interval, place_among, share_of
 from convsync.store.database import Database

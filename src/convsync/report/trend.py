@@ -18,9 +18,10 @@ from convsync.model.ad_spending import CostView
 from convsync.model.deal import LOST
 from convsync.model.definition import Note, Redefinition
 from convsync.model.period import Period
+from convsync.report.conditions import Conditions, Segments
 from convsync.report.exchange import Exchange, Worth
 from convsync.report.lift import Lift, Total, lift_of_counts, lift_of_sums
-from convsync.report.narrowing import Conditions, Meant, Segments
+from convsync.report.narrowing import Meant
 from convsync.report.passages import passages, worth_in
 from convsync.store import ad_costs, coverage, notes
 from convsync.store.database import Connection, Database

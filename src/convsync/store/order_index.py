@@ -13,7 +13,7 @@ without it, and the next that plans or sends makes it first.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import DropIndex
 
@@ -47,7 +47,7 @@ def ensure(database: Database, session: Session) -> None:
 
 
 def _is_empty(connection: Connection) -> bool:
-    return connection.execute(select(ledger.c.id).limit(1)).first() is None
+    return connection.execute(select(func.max(ledger.c.id))).scalar() is None
 
 
 def _is_there(connection: Connection) -> bool:

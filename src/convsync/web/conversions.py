@@ -7,10 +7,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from convsync.report import explanation, finding, sentences
+from convsync.report.conditions import GROUPINGS
 from convsync.report.deal_words import DealWords
 from convsync.report.leads_to import YES
 from convsync.report.life import lives_of
-from convsync.report.narrowing import GROUPINGS
 from convsync.report.selecting import CLICKS, COVERED, FOUND_BY, STATES, require_known
 from convsync.store import selection, sums
 from convsync.store.database import Connection
