@@ -53,7 +53,7 @@ def test_a_red_night_is_run_again_and_watched_to_its_end(
     browser: Chrome, page: Visitor, office: Office, let_go: Callable[[], None]
 ) -> None:
     signs_in(browser, "otto")
-    assert "red:" in read(browser)
+    assert "Red:" in read(browser)
     assert "Run 3 did not finish" in read(browser)
     browser.get_log("browser")  # type: ignore[no-untyped-call]
     follows(browser, "Run now")
@@ -69,7 +69,7 @@ def test_a_red_night_is_run_again_and_watched_to_its_end(
     problems = browser.get_log("browser")  # type: ignore[no-untyped-call]
     assert problems == [], "nothing broke the policy"
     follows(browser, "Last night")
-    assert "red:" not in read(browser)
+    assert "Red:" not in read(browser)
     assert len(office.counted("333")) == 3, "D-1's click is invalid"
 
 
@@ -77,7 +77,7 @@ def test_what_was_refused_in_a_red_night_is_found_read_put_right_and_confirmed(
     browser: Chrome, page: Visitor, office: Office
 ) -> None:
     signs_in(browser, "otto")
-    assert "red:" in read(browser)
+    assert "Red:" in read(browser)
     follows(browser, "Run now")
     clicks(browser, "Run now")
     shows(browser, "run: OK")

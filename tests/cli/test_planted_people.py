@@ -200,7 +200,7 @@ def test_nobody_planted_in_a_crm_comes_out(office: Office, crm: str) -> None:
             well,
             deal_id=made.server.record_id("deal", number),
             name=plant,
-            lost_reason=plant,
+            lost_reason=PLANTED[number % 3],
             owner=plant,
             people=(person.person_id,),
             fields={**well.fields, ("gclid" if number % 3 else "region"): PLANTED[number % 3]},

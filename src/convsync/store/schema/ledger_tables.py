@@ -67,7 +67,9 @@ KEPT = {
     "postgresql": [
         """CREATE FUNCTION batches_no_delete() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN RAISE EXCEPTION 'batches are never removed' USING ERRCODE = '23000'; END $$""",
-        """CREATE TRIGGER batches_no_delete BEFORE DELETE OR TRUNCATE
+        """CREATE TRIGGER batches_no_delete BEFORE DELETE
+        ON batches FOR EACH ROW EXECUTE FUNCTION batches_no_delete()""",
+        """CREATE TRIGGER batches_no_truncate BEFORE TRUNCATE
         ON batches FOR EACH STATEMENT EXECUTE FUNCTION batches_no_delete()""",
     ],
 }
