@@ -36,7 +36,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
         "convsync.decide",
         "convsync.reconcile",
         "convsync.usual",
-        "convsync.running.steps:Work._reconcile",
+        "convsync.running.planning:ChunkPlanner.reconcile",
     ),
     "closing": (
         "convsync.running.conclusion:Conclusion.finish",

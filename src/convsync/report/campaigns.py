@@ -13,10 +13,11 @@ Money stays in its currency, unless there are rates for it: a return is of costs
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, tzinfo
 from decimal import Decimal
+from functools import partial
 
 from convsync.model.ad_spending import CostView, Place
 from convsync.model.deal import LOST
@@ -30,6 +31,7 @@ from convsync.store import ad_costs
 from convsync.store.ad_costs import Spent
 from convsync.store.database import Connection, Database
 from convsync.store.origins import Origins, Unknown
+from convsync.store.walks import Walk
 
 FEWEST = 10
 """Leads below which a line is not compared with others."""
@@ -188,7 +190,7 @@ class _Lines:
     def __init__(self, grouping: Grouping, by: str, steps: int, names: Mapping[str, str]) -> None:
         self._grouping = grouping
         self._names = names
-        self._steps = steps
+        self.steps = steps
         self.whole = _Tally([0] * steps, "all")
         self._rest = _Tally([0] * steps, no_place_known(by))
         self._known: dict[tuple[str, ...], _Tally] = {}
@@ -200,7 +202,7 @@ class _Lines:
         key = tuple(getattr(place, name) for name in self._grouping.key)
         if not key[-1]:
             return self._rest
-        tally = self._known.setdefault(key, _Tally([0] * self._steps))
+        tally = self._known.setdefault(key, _Tally([0] * self.steps))
         if names or not tally.name:
             label = self._grouping.label(place)
             tally.name = self._names.get(label, label)
@@ -246,29 +248,18 @@ def campaigns_of(
     `where` leaves out nothing is counted; costs are known with it where it names campaigns alone.
     """
     steps = [name for name in order if name != LOST]
-    grouping, unknown = GROUPINGS[by], Counter[Unknown]()
+    grouping, worth = GROUPINGS[by], partial(worth_in, exchange, absurd_above=absurd_above)
     days = Period.of_days(*period, zone)
     with database.reading() as connection:
         names = ad_costs.names(connection, grouping.view)
         lines = _Lines(grouping, by, len(steps), names)
-        origins, meant = Origins(connection), Meant(connection, where)
-        for walk, seen in passages(connection, steps, now=now):
-            is_sold = seen.place == len(steps) and not seen.is_lost
-            sold = seen.times[-1] if steps and is_sold else None
-            is_lead, is_sale = seen.lead_at in days, sold is not None and sold.reached_at in days
-            if not is_lead and not is_sale:
-                continue
-            if not meant.has(walk.row, walk.source, walk.segments):
-                continue
-            place = origins.of(walk.row)
-            worth = worth_in(exchange, walk, seen, absurd_above)
-            for tally in (lines.at(place), lines.whole):
-                if is_lead:
-                    tally.add_lead(seen, worth, is_sold=is_sold)
-                if is_sale:
-                    tally.add_sale(worth)
-            if is_lead and isinstance(place, Unknown):
-                unknown[place] += 1
+        meant = Meant(connection, where)
+        walked = (
+            (walk, passage)
+            for walk, passage in passages(connection, steps, now=now)
+            if meant.has(walk.row, walk.source, walk.segments)
+        )
+        unknown = _add_deals(lines, walked, Origins(connection), days, worth)
         if meant.knows_costs:
             _add_costs(connection, lines, grouping.view, period, exchange, zone, meant)
         days_known = len(ad_costs.days_known(connection, *period))
@@ -282,6 +273,33 @@ def campaigns_of(
         days_known=days_known,
         has_costs=meant.knows_costs,
     )
+
+
+def _add_deals(
+    lines: "_Lines",
+    walked: Iterable[tuple[Walk, Passage]],
+    origins: Origins,
+    days: Period,
+    worth_of: Callable[[Walk, Passage], Worth],
+) -> Counter[Unknown]:
+    """Add a period's leads and sales; return why no place is known of how many leads."""
+    unknown = Counter[Unknown]()
+    for walk, seen in walked:
+        is_sold = seen.place == lines.steps and not seen.is_lost
+        sold = seen.times[-1] if lines.steps and is_sold else None
+        is_lead, is_sale = seen.lead_at in days, sold is not None and sold.reached_at in days
+        if not is_lead and not is_sale:
+            continue
+        place = origins.of(walk.row)
+        worth = worth_of(walk, seen)
+        for tally in (lines.at(place), lines.whole):
+            if is_lead:
+                tally.add_lead(seen, worth, is_sold=is_sold)
+            if is_sale:
+                tally.add_sale(worth)
+        if is_lead and isinstance(place, Unknown):
+            unknown[place] += 1
+    return unknown
 
 
 def _add_costs(

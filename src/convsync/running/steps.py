@@ -8,7 +8,7 @@ ledger.
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from convsync import audit, log
+from convsync import log
 from convsync.audiences import coming_back
 from convsync.audiences.keeping import AudienceKeeper
 from convsync.decisions import reopening
@@ -28,9 +28,9 @@ from convsync.reading.departures import Departures
 from convsync.reading.earnings import Earnings
 from convsync.reading.fading import doubt_lost_milestones
 from convsync.reading.windows import Windows
-from convsync.reconcile import Reconciled, reconcile_chunk
 from convsync.running import renames
 from convsync.running.conclusion import Conclusion
+from convsync.running.planning import ChunkPlanner
 from convsync.running.services import Services
 from convsync.running.weighing import Attitude, Guard, GuardTerms
 from convsync.sending.calls import PacedCalls
@@ -40,12 +40,8 @@ from convsync.store import (
     crowded_keys,
     deals,
     funnel_steps,
-    heard,
-    key_times,
-    ledger,
     notes,
     order_index,
-    origins,
     persons,
     portions,
     runs,
@@ -53,7 +49,6 @@ from convsync.store import (
 )
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
-from convsync.store.kin import kin_of
 from convsync.store.session import Session
 from convsync.values import drift
 
@@ -75,11 +70,17 @@ class Work:
         )
         self.guard = Guard(session, terms, attitude)
         self.summary = PlanSummary()
+        self._planner = ChunkPlanner(
+            services,
+            session,
+            self.summary,
+            takings_of=lambda connection, rows: self.earnings.of(connection, rows),
+        )
         self.problems: list[str] = []
         self._done: Counter[str] = Counter()
         self.intake = Intake(
             session,
-            plan=self._reconcile,
+            plan=self._planner.reconcile,
             departures=Departures(session, services.limits, self.guard.doubt),
             tolerance=services.run_limits.clock_tolerance,
             before_keeping=self._doubt_deals,
@@ -142,14 +143,14 @@ class Work:
         """Know who was forgotten before anything is read; forget whom a backup brought back."""
         services = self.services
         self.intake.erased = forgetting.catch_up(
-            self.session, services.privacy, by=services.by, plan=self._reconcile
+            self.session, services.privacy, by=services.by, plan=self._planner.reconcile
         )
 
     def forget(self, whom: Whom) -> Forgotten:
         """Erase all that is kept of somebody."""
         services = self.services
         return forgetting.forget(
-            self.session, services.privacy, whom, by=services.by, plan=self._reconcile
+            self.session, services.privacy, whom, by=services.by, plan=self._planner.reconcile
         )
 
     @log.phase("sweep")
@@ -227,7 +228,7 @@ class Work:
         while True:
             with self.session.transaction("plan unanswered deals") as connection:
                 chunk = deals.in_unanswered(connection, self.session.now, limit=chunks.CHUNK)
-                self._reconcile(connection, chunk)
+                self._planner.reconcile(connection, chunk)
             self.services.stop.raise_if_asked()
             if not chunk:
                 break
@@ -236,7 +237,7 @@ class Work:
     @log.phase("reopen")
     def reopen(self, chosen: Chosen) -> int:
         """Let chosen conversions go out again, as this run's plan; return how many were chosen."""
-        return reopening.reopen(self.session, chosen, self._reconcile)
+        return reopening.reopen(self.session, chosen, self._planner.reconcile)
 
     @log.phase("read period")
     def reconcile_period(self, period: Period, only: Narrowed = EVERYTHING) -> None:
@@ -261,7 +262,7 @@ class Work:
                 if not chunk:
                     return
                 meant = [one for one in chunk if only.has_deal(one.deal.source, one.deal.deal_id)]
-                self._reconcile(connection, meant, within=period, only=only)
+                self._planner.reconcile(connection, meant, within=period, only=only)
             self.services.stop.raise_if_asked()
             after = chunk[-1].row
 
@@ -317,72 +318,8 @@ class Work:
                     total = deals.count_due(connection, self.session.now)
                     self.services.progress.expect("due", total)
                     is_total_known = True
-                self._reconcile(connection, chunk)
+                self._planner.reconcile(connection, chunk)
             self._advance_or_stop("due", len(chunk))
-
-    def _reconcile(
-        self,
-        connection: Connection,
-        chunk: Sequence[StoredDeal],
-        *,
-        within: Period | None = None,
-        only: Narrowed = EVERYTHING,
-    ) -> None:
-        """Decide, plan and write down every milestone of a chunk of deals."""
-        if not chunk:
-            return
-        rows = [stored.row for stored in chunk]
-        kin = kin_of(connection, rows)
-        candidates = heard.without_refused(connection, kin.candidates)
-        known = [stored.row for stored in chunk if not stored.is_new]
-        entries = {
-            key: entry
-            for key, entry in (ledger.entries_for(connection, known) if known else {}).items()
-            if only.has_rule(entry.rule)
-        }
-        known_now = heard.with_consent(connection, chunk)
-        if any(rule.needs_origins for rule in self.services.rules):
-            known_now = origins.with_origins(connection, known_now, candidates)
-        done = reconcile_chunk(
-            known_now,
-            [rule for rule in self.services.rules if only.has_rule(rule.name)],
-            candidates,
-            entries,
-            now=self.session.now,
-            run_id=self.session.run_id,
-            next_number=ledger.next_number(connection),
-            within=within,
-            takes=self.services.takes,
-            shared=shared_keys.digests(connection),
-            sales=kin.sales,
-            takings=self.earnings.of(connection, rows),
-            seconds=key_times.seconds_for(
-                connection, self.services.takes, chunk, candidates, entries.values()
-            ),
-        )
-        self._write_down(connection, done)
-        held = {row: at for row, at in done.look_again.items() if at is not None}
-        if within is None:
-            no_longer = {row: None for row in known if row not in held}
-            deals.look_again(connection, {**held, **no_longer})
-        else:
-            deals.look_again_sooner(connection, held)
-
-    def _write_down(self, connection: Connection, done: Reconciled) -> None:
-        """Write what became of a chunk, and count it into the plan."""
-        audit.write(
-            connection,
-            done.moves,
-            planned=done.planned,
-            run_id=self.session.run_id,
-            at=self.session.now,
-        )
-        for planned in done.planned:
-            self.summary.add_new(planned.entries)
-        for item in done.replaced:
-            self.summary.take_out(item)
-        for item in done.items:
-            self.summary.add(item)
 
     def let_read(
         self,
