@@ -1,8 +1,10 @@
 """The database as the rest of convsync sees it: commits that are steps, and errors in our words."""
 
+import sqlite3
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -160,6 +162,22 @@ def test_a_writer_that_waits_too_long_is_told_to_try_again(
 
 
 # Errors
+
+
+def test_a_new_file_that_another_process_still_writes_to_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "new.db"
+    with (
+        closing(sqlite3.connect(file, isolation_level=None)) as other,
+        closing(Database(f"sqlite:///{file}")) as database,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("CREATE TABLE made_first (id INTEGER)")
+        opened = threads.submit(has_tables, database)
+        with pytest.raises(TimeoutError):
+            opened.result(timeout=0.2)
+        other.execute("COMMIT")
+        assert not opened.result(timeout=30), "the other made one table alone"
 
 
 def test_a_database_without_tables_says_what_makes_them(empty: Database) -> None:

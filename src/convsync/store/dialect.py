@@ -37,26 +37,15 @@ from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import (
     OperationalError,
 )
-from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
 
 from convsync.errors import OperatorError
-from convsync.store import postgresql_bulk, sqlite_bulk
+from convsync.store import postgresql_bulk, sqlite_bulk, sqlite_connection
 from convsync.store.database_errors import database_message
 
 BUSY_TIMEOUT_S = 30
 _ASKED_AT_ONCE = 5_000
 _WRITERS = 0x636F6E7673796E63  # "convsync": the advisory lock of writers, one a database
-_PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -12288",
-    "PRAGMA wal_autocheckpoint = 131072",
-)
-"""Deal IDs, order IDs and keys come in no order, so a chunk of a large first read touches pages all
-over their indexes: 12 MB hold what one chunk touches, and a log of up to 512 MB, which goes when
-the database is closed, has such a page written to the database once for many chunks."""
 
 
 def open_engine(url: URL) -> Engine:
@@ -67,7 +56,7 @@ def open_engine(url: URL) -> Engine:
         postgresql_bulk.leave_statistics(engine)
         return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None})
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", sqlite_connection.prepare)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -365,13 +354,6 @@ def in_hex(connection: Connection, column: Column[Any]) -> ColumnElement[str]:
     if connection.dialect.name == "sqlite":
         return func.hex(column)
     return func.encode(type_coerce(column, LargeBinary()), "hex")
-
-
-def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
