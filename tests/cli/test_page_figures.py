@@ -217,7 +217,9 @@ def test_shortfalls_are_looked_for_among_the_deals_that_are_meant(
         ("segment=size&value=1", "Deals cannot be narrowed by size; there are: source,"),
     ],
 )
-def test_half_a_condition_is_said_to_be_one(visitor: Visitor, asked: str, problem: str) -> None:
+def test_a_condition_without_its_name_or_its_value_is_refused_and_says_what_is_missing(
+    visitor: Visitor, asked: str, problem: str
+) -> None:
     for path in ("/funnel", "/trend", "/deals"):
         assert problem in visitor.opens(f"{path}?{asked}"), path
 

@@ -25,7 +25,7 @@ FIRST = "2026-03-03T02:00Z"
     "every",
     [pytest.param(9, marks=pytest.mark.long), pytest.param(1, marks=pytest.mark.slow)],
 )
-def test_anight_killed_at_any_step_leaves_every_deal_right_in_the_books(
+def test_a_night_killed_at_any_step_leaves_every_deal_right_in_the_books(
     both: Company, room: MicrosoftRoom, every: int
 ) -> None:
     both.through = small_batches(2)

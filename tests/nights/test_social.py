@@ -138,7 +138,7 @@ def test_a_person_is_told_apart_by_the_platforms_own_rule_and_never_by_name(
     "every",
     [pytest.param(5, marks=pytest.mark.long), pytest.param(1, marks=pytest.mark.slow)],
 )
-def test_anight_killed_at_any_step_loses_nothing_and_counts_nothing_twice(
+def test_a_night_killed_at_any_step_loses_nothing_and_counts_nothing_twice(
     company: Company, at: Social, every: int
 ) -> None:
     at.configure(company, ("complete = true", "complete = false"))

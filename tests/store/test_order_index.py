@@ -76,14 +76,16 @@ def test_two_rows_of_one_order_are_refused_where_it_is_made(two_deals: Database)
             order_index.ensure(two_deals, session)
 
 
-def test_it_stays_where_the_ledger_has_rows(two_deals: Database) -> None:
+def test_a_ledger_with_rows_keeps_its_index_on_order_ids(two_deals: Database) -> None:
     with two_deals.transaction("one") as connection:
         put(connection, ledger, **a_ledger_row(id=1, deal=1, **VALUE))
     with order_index.set_aside(two_deals, Steps(two_deals)):
         assert has_index(two_deals)
 
 
-def test_it_stays_where_somebody_is_reading(two_deals: Database, another: Database) -> None:
+def test_a_ledger_that_somebody_reads_keeps_its_index_on_order_ids(
+    two_deals: Database, another: Database
+) -> None:
     if two_deals.engine.dialect.name == "sqlite":
         pytest.skip("a reader of SQLite keeps nobody from changing a table")
     with another.reading() as connection:
