@@ -161,8 +161,9 @@ def deals(
         late=late,
         came_in=came_in,
     )
-    if narrowing.is_of_deals(is_narrowed=is_narrowed or bool(source or order)):
-        deals_behind.require_alone(is_narrowed=is_narrowed or bool(source or order))
+    is_of_others = is_narrowed or bool(source or order)
+    if narrowing.is_of_deals(is_narrowed=is_of_others):
+        deals_behind.require_alone(is_narrowed=is_of_others)
         deals_behind.show(settings, narrowing, limit=limit, as_of=as_of, form=form)
     elif order is not None:
         scored_deals.require_alone(order, is_narrowed=is_narrowed or bool(where))

@@ -63,6 +63,11 @@ class Money(Struct, frozen=True, kw_only=True, gc=False):
         return _PLACES.get(self.currency, 2)
 
 
+def add_to(sums: dict[str | None, Decimal], currency: str | None, amount: Decimal) -> None:
+    """Add an amount to the sum of its currency."""
+    sums[currency] = sums.get(currency, Decimal(0)) + amount
+
+
 def amounts_in_words(by_currency: Mapping[str | None, Decimal]) -> str:
     """Return amounts of several currencies for people, by the currencies' names."""
     in_order = sorted(by_currency.items(), key=lambda pair: (pair[0] is None, pair[0] or ""))

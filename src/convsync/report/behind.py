@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from convsync.model.deal import LOST, WON
+from convsync.model.money import add_to
 from convsync.model.period import ALL_TIME, Period
 from convsync.model.rule import Agreement
 from convsync.report.conditions import Conditions
@@ -24,7 +25,7 @@ from convsync.report.revenue import Month
 from convsync.report.shortfalls import LEAD
 from convsync.store import audience_members, breaches, revenue, sales
 from convsync.store.database import Connection, Database
-from convsync.store.origins import Origins, Unknown
+from convsync.store.origins import Unknown
 from convsync.store.walks import Walk
 
 _DAY: Final = timedelta(days=1)
@@ -156,7 +157,8 @@ def deals_behind(
 def _found(
     connection: Connection, steps: Sequence[str], place: int, asked: Asked, now: datetime
 ) -> Iterator[tuple[Walk, Passage]]:
-    meant, is_more = Meant(connection, asked.where), _more(connection, asked, now)
+    meant = Meant(connection, asked.where)
+    is_more = _more(connection, asked, now, meant)
     for walk, seen in passages(connection, steps, now=now, with_sent=bool(asked.sent_for)):
         if (
             _is_meant(asked, seen, place, _fate_of(seen, len(steps)))
@@ -212,15 +214,14 @@ def _between(seen: Passage, place: int) -> timedelta | None:
 
 
 def _more(
-    connection: Connection, asked: Asked, now: datetime
+    connection: Connection, asked: Asked, now: datetime, meant: Meant
 ) -> Sequence[Callable[[Walk, Passage], bool]]:
     """Return what else must hold, that has to be looked up."""
     conditions: list[Callable[[Walk, Passage], bool]] = []
     if asked.sent_for is not None:
         conditions.append(lambda walk, _: any(one.milestone == asked.sent_for for one in walk.sent))
     if asked.with_click:
-        origins = Origins(connection)
-        conditions.append(lambda walk, _: origins.of(walk.row) is not Unknown.NO_CLICK)
+        conditions.append(lambda walk, _: meant.origins.of(walk.row) is not Unknown.NO_CLICK)
     if asked.customers is not None:
         known, wanted = sales.customers(connection, now), asked.customers is Customers.RETURNING
         conditions.append(lambda walk, seen: is_returning(known, walk, seen) is wanted)
@@ -274,5 +275,5 @@ def _sums(parts: Iterable[Worth]) -> Sums:
     sums: dict[str | None, Decimal] = {}
     for one in parts:
         if one.amount:
-            sums[one.currency] = sums.get(one.currency, Decimal(0)) + one.amount
+            add_to(sums, one.currency, one.amount)
     return sums

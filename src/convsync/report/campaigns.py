@@ -21,6 +21,7 @@ from functools import partial
 
 from convsync.model.ad_spending import CostView, Place
 from convsync.model.deal import LOST
+from convsync.model.money import add_to
 from convsync.model.period import Period
 from convsync.report.conditions import GROUPINGS, Conditions, Grouping, no_place_known
 from convsync.report.exchange import Exchange, Worth
@@ -30,7 +31,7 @@ from convsync.report.shares import Interval, share_of
 from convsync.store import ad_costs
 from convsync.store.ad_costs import Spent
 from convsync.store.database import Connection, Database
-from convsync.store.origins import Origins, Unknown
+from convsync.store.origins import Unknown
 from convsync.store.walks import Walk
 
 FEWEST = 10
@@ -181,7 +182,7 @@ class _Tally:
 
 def _add(sums: dict[str | None, Decimal], worth: Worth) -> None:
     if worth.amount:
-        sums[worth.currency] = sums.get(worth.currency, Decimal(0)) + worth.amount
+        add_to(sums, worth.currency, worth.amount)
 
 
 class _Lines:
@@ -254,12 +255,7 @@ def campaigns_of(
         names = ad_costs.names(connection, grouping.view)
         lines = _Lines(grouping, by, len(steps), names)
         meant = Meant(connection, where)
-        walked = (
-            (walk, passage)
-            for walk, passage in passages(connection, steps, now=now)
-            if meant.has(walk.row, walk.source, walk.segments)
-        )
-        unknown = _add_deals(lines, walked, Origins(connection), days, worth)
+        unknown = _add_deals(lines, passages(connection, steps, now=now), meant, days, worth)
         if meant.knows_costs:
             _add_costs(connection, lines, grouping.view, period, exchange, zone, meant)
         days_known = len(ad_costs.days_known(connection, *period))
@@ -278,7 +274,7 @@ def campaigns_of(
 def _add_deals(
     lines: "_Lines",
     walked: Iterable[tuple[Walk, Passage]],
-    origins: Origins,
+    meant: Meant,
     days: Period,
     worth_of: Callable[[Walk, Passage], Worth],
 ) -> Counter[Unknown]:
@@ -290,7 +286,9 @@ def _add_deals(
         is_lead, is_sale = seen.lead_at in days, sold is not None and sold.reached_at in days
         if not is_lead and not is_sale:
             continue
-        place = origins.of(walk.row)
+        if not meant.has(walk.row, walk.source, walk.segments):
+            continue
+        place = meant.origins.of(walk.row)
         worth = worth_of(walk, seen)
         for tally in (lines.at(place), lines.whole):
             if is_lead:

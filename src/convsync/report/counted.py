@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from decimal import Decimal
 
+from convsync.model.money import add_to
 from convsync.store import ad_costs, origins
 from convsync.store.database import Database
 from convsync.store.origins import Known
@@ -60,7 +61,7 @@ def counted_beside_sent(
             if one.action_id in actions:
                 row = row_of(one.campaign_id, one.campaign, one.action_id)
                 row.counted += one.conversions
-                _add(row.counted_value, one.currency, one.value)
+                add_to(row.counted_value, one.currency, one.value)
         for sent in origins.credited(connection):
             click = sent.click
             day = click.clicked_on if isinstance(click, Known) else sent.at.astimezone(zone).date()
@@ -69,9 +70,5 @@ def counted_beside_sent(
                 named = (place.campaign_id, place.campaign) if place else ("", NOT_KNOWN)
                 row = row_of(*named, sent.action_id)
                 row.sent += 1
-                _add(row.sent_value, sent.currency, sent.value)
+                add_to(row.sent_value, sent.currency, sent.value)
     return sorted(rows.values(), key=lambda row: (not row.campaign_id, row.campaign, row.action_id))
-
-
-def _add(sums: dict[str | None, Decimal], currency: str | None, value: Decimal) -> None:
-    sums[currency] = sums.get(currency, Decimal(0)) + value

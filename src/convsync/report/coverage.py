@@ -17,6 +17,7 @@ from convsync.match import ClickVerdict, candidates_of, judged
 from convsync.model.click import Candidate, MatchBasis
 from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import Side
+from convsync.model.money import add_to
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
 from convsync.report.conditions import SOURCE, Conditions, segment_in
@@ -64,7 +65,7 @@ class Tally:
         """Count more of them in."""
         self.conversions += conversions
         for currency, amount in value.items():
-            self.value[currency] = self.value.get(currency, Decimal(0)) + amount
+            add_to(self.value, currency, amount)
 
 
 @dataclass(frozen=True, slots=True)

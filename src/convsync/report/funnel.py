@@ -20,12 +20,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from convsync.model.deal import LOST
+from convsync.model.money import add_to
 from convsync.report.conditions import Conditions
 from convsync.report.exchange import Exchange, Worth
 from convsync.report.narrowing import Meant
 from convsync.report.passages import Loop, Passage, passages, sent_in, worth_in
 from convsync.report.returning import Counting, Returning
-from convsync.report.shares import Interval, place_among, share_of
+from convsync.report.shares import Interval, middle_and_ninth, place_among, share_of
 from convsync.store import sales
 from convsync.store.database import Database
 from convsync.store.walks import Walk
@@ -167,7 +168,7 @@ class _Cohort:
         for place, one in enumerate(seen.times):
             self.courses[place][seen.courses[place]] += 1
             if worth.amount and place < seen.place:
-                _add(self.worth[place], worth.currency, worth.amount)
+                add_to(self.worth[place], worth.currency, worth.amount)
             if one is not None:
                 self.reached[place] += 1
                 if before and not (before.is_estimated or one.is_estimated):
@@ -175,7 +176,7 @@ class _Cohort:
             before = one
         for milestone, value in sent:
             if value.amount and milestone in self.sent:
-                _add(self.sent[milestone], value.currency, value.amount)
+                add_to(self.sent[milestone], value.currency, value.amount)
         self.loops.update(seen.loops)
         self.customers.add(walk, seen, worth)
 
@@ -219,16 +220,11 @@ class _Cohort:
         )
 
 
-def _add(amounts: dict[str | None, Decimal], currency: str | None, amount: Decimal) -> None:
-    amounts[currency] = amounts.get(currency, Decimal(0)) + amount
-
-
 def _days(took: "array[int]") -> Days | None:
     """Return the middle and the ninth in ten, each a time that a deal really took."""
     if not took:
         return None
-    in_order = sorted(took)
-    median, p90 = (in_order[len(took) * share // 10] for share in (5, 9))
+    median, p90 = middle_and_ninth(took)
     return Days(len(took), timedelta(microseconds=median), timedelta(microseconds=p90))
 
 

@@ -20,11 +20,14 @@ from convsync.store.origins import Origins
 
 
 class Meant:
-    """Tells whether deals meet all conditions; it is asked deal by deal, in the order of rows."""
+    """Tells whether deals meet all conditions; it is asked deal by deal, in the order of rows.
+
+    Where these began, `origins` tells a report as well, so that it is looked up once.
+    """
 
     def __init__(self, connection: Connection, where: Conditions) -> None:
         self._where = where
-        self._origins = Origins(connection)
+        self.origins = Origins(connection)
 
     @property
     def knows_costs(self) -> bool:
@@ -51,7 +54,7 @@ class Meant:
             return [source]
         if name not in GROUPINGS:
             return [segment_in(segments, name)]
-        place = self._origins.of(row)
+        place = self.origins.of(row)
         return _names(place if isinstance(place, Place) else Place(), GROUPINGS[name], name)
 
 

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from convsync.model.deal import WON
+from convsync.model.money import add_to
 from convsync.report.exchange import Worth
 from convsync.report.passages import Passage
 from convsync.report.shares import Interval, place_among, share_of
@@ -96,7 +97,7 @@ class Counting:
             return
         side.won += 1
         if worth.amount:
-            side.worth[worth.currency] = side.worth.get(worth.currency, Decimal(0)) + worth.amount
+            add_to(side.worth, worth.currency, worth.amount)
         if not sales or sales[0].row == walk.row:
             self._bought_first(won.reached_at, sales)
 

@@ -1,9 +1,11 @@
 """Shares with their intervals, and the one in the middle: alike in every report."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, TypeVar
 
 from convsync.values.outlook import wilson
+
+N = TypeVar("N", int, float)
 
 
 class Interval(NamedTuple):
@@ -18,6 +20,12 @@ def share_of(part: int, whole: int) -> Interval:
     """Return a share with Wilson's interval (see `values.outlook`); of nothing: 0 to 1."""
     share = part / whole if whole else 0.0
     return Interval(share, *wilson(share, whole))
+
+
+def middle_and_ninth(numbers: Iterable[N]) -> tuple[N, N]:
+    """Return the one in the middle and the ninth in ten. IndexError where there are none."""
+    in_order = sorted(numbers)
+    return in_order[len(in_order) * 5 // 10], in_order[len(in_order) * 9 // 10]
 
 
 def place_among(days: Mapping[int, int], tenths: int) -> int:

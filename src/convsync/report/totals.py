@@ -1,11 +1,12 @@
 """What a list of deals adds up to, in sentences: so that a figure is found again in its list."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from convsync.model.money import amounts_in_words
+from convsync.model.money import add_to, amounts_in_words
 from convsync.plain_text import several
 from convsync.report.behind import Asked, Behind
+from convsync.report.shares import middle_and_ninth
 from convsync.report.shortfalls import LEAD
 
 
@@ -26,9 +27,10 @@ class Totals:
         for one in deals:
             self.deals += 1
             if one.worth:
-                _add(self._worth, {one.worth_currency: one.worth})
-            _add(self._sent, one.sent or {})
-            _add(self._came_in, one.came_in or {})
+                add_to(self._worth, one.worth_currency, one.worth)
+            for sums, more in ((self._sent, one.sent), (self._came_in, one.came_in)):
+                for currency, amount in (more or {}).items():
+                    add_to(sums, currency, amount)
             if one.days_from_lead is not None:
                 self._from_lead.append(one.days_from_lead)
             if one.days_between is not None:
@@ -53,15 +55,9 @@ class Totals:
             yield f"Days from the step before to {step}: {_spread(self._between)}{of}."
 
 
-def _add(sums: dict[str | None, Decimal], more: Mapping[str | None, Decimal]) -> None:
-    for currency, amount in more.items():
-        sums[currency] = sums.get(currency, Decimal(0)) + amount
-
-
 def _spread(days: list[float]) -> str:
     """Return the middle and nine in ten, as the funnel takes them."""
-    in_order = sorted(days)
-    middle, ninth = (in_order[len(days) * tenths // 10] for tenths in (5, 9))
+    middle, ninth = middle_and_ninth(days)
     return f"half took up to {_number(middle)}, nine in ten up to {_number(ninth)}"
 
 

@@ -17,6 +17,7 @@ from decimal import Decimal
 from convsync.model.ad_spending import CostView
 from convsync.model.deal import LOST
 from convsync.model.definition import Note, Redefinition
+from convsync.model.money import add_to
 from convsync.model.period import Period
 from convsync.report.conditions import Conditions, Segments
 from convsync.report.exchange import Exchange, Worth
@@ -25,7 +26,7 @@ from convsync.report.narrowing import Meant
 from convsync.report.passages import passages, worth_in
 from convsync.store import ad_costs, coverage, notes
 from convsync.store.database import Connection, Database
-from convsync.store.origins import Origins, Unknown
+from convsync.store.origins import Unknown
 
 _WEEK = timedelta(days=7)
 _DAY = timedelta(days=1)
@@ -120,7 +121,7 @@ def trend_of(
                 continue
             week = weeks[_monday(sent.at, zone)]
             week.sent += 1
-            _add(week.sent_value, Worth(sent.value, sent.currency))
+            add_to(week.sent_value, sent.currency, sent.value)
         if meant.knows_costs:
             _add_costs(connection, weeks, days, exchange, zone, meant)
         _annotate(connection, weeks, days, zone)
@@ -153,7 +154,6 @@ def _count_deals(
     meant: _MeantDeals,
 ) -> None:
     steps, period = [name for name in order if name != LOST], Period.of_days(*days, zone)
-    origins = Origins(connection)
     for walk, seen in passages(connection, steps, now=now):
         if not meant.has(walk.row, walk.source, walk.segments):
             continue
@@ -170,7 +170,7 @@ def _count_deals(
             )
             week.sales += 1
             _add_part(week.value, worth)
-            if origins.of(walk.row) is not Unknown.NO_CLICK:
+            if meant.origins.of(walk.row) is not Unknown.NO_CLICK:
                 _add_part(week.from_ads, worth)
 
 
@@ -189,7 +189,8 @@ def _add_costs(
         if not meant.has_cost(spent.place):
             continue
         at = datetime.combine(spent.day, time(12), zone)
-        _add(weeks[_monday(at, zone)].cost, exchange.worth(spent.cost, spent.currency, at))
+        worth = exchange.worth(spent.cost, spent.currency, at)
+        add_to(weeks[_monday(at, zone)].cost, worth.currency, worth.amount)
 
 
 def _annotate(
@@ -223,10 +224,6 @@ def _compare(weeks: Sequence[Week], against: int) -> None:
         }
         week.value_lift = {code: lift for code, lift in lifts.items() if lift is not None}
         before.append(week)
-
-
-def _add(sums: dict[str | None, Decimal], worth: Worth) -> None:
-    sums[worth.currency] = sums.get(worth.currency, Decimal(0)) + worth.amount
 
 
 def _add_part(sums: dict[str | None, Total], worth: Worth) -> None:

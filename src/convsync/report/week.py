@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from convsync.model.deal import LOST, WON
 from convsync.model.ledger import Side
+from convsync.model.money import add_to
 from convsync.model.period import Period
 from convsync.model.rule import Agreement
 from convsync.report import agreements
@@ -139,5 +140,5 @@ def _sent(connection: Connection, period: Period) -> Sent:
         side = Side(one.side)
         sent.conversions[side] += one.conversions
         if side is Side.SENT:
-            sent.value[one.currency] = sent.value.get(one.currency, Decimal(0)) + one.value
+            add_to(sent.value, one.currency, one.value)
     return sent

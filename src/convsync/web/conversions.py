@@ -21,7 +21,7 @@ from convsync.web.doors import Doors
 from convsync.web.figures import Field
 from convsync.web.listings import FORMATS, file_of
 from convsync.web.locales import formats_for
-from convsync.web.narrowed import Asking, asking, segment_fields
+from convsync.web.narrowed import Asking, asking, day_fields, segment_fields
 from convsync.web.rendering import Templates, deal_path, written_at, written_day
 from convsync.web.visits import RefusedError, Visit, number_in
 
@@ -83,7 +83,7 @@ class Conversions:
     def _wanted(self, connection: Connection, asked: Asking) -> Selection:
         """Return which conversions are meant; OperatorError for words that there are not."""
         said = {name: value for name, value in asked.fields.items() if value}
-        first, last = (said.pop(name, None) for name in _REACHED)
+        first, last = (said.pop(f"reached_{which}", None) for which in ("from", "to"))
         wanted = self._conversions(said, reached=(first, last), where=asked.where)
         rules = [rule.name for rule in self._company.rules]
         require_known(connection, rules, self._company.sources, wanted)
@@ -150,9 +150,6 @@ class Conversions:
         )
 
 
-_REACHED: Final = ("reached_from", "reached_to")
-
-
 def _fields(connection: Connection) -> Sequence[Field]:
     """Return the filters: what each can be set to is what there is."""
     kept = sums.kept(connection)
@@ -172,12 +169,7 @@ def _fields(connection: Connection) -> Sequence[Field]:
         for name, words in choices.items()
         if words
     ]
-    first, last = _REACHED
-    days = (
-        Field(name=first, label="Reached from", kind="date"),
-        Field(name=last, label="to", kind="date"),
-    )
-    return [*listed, *days]
+    return [*listed, *day_fields("reached", "Reached")]
 
 
 def _older(rows: Sequence[tuple[int, Selected]], asked: Asking) -> str | None:

@@ -1,7 +1,6 @@
 """The deals behind a figure of a report, as a list that can be narrowed further, and as a file."""
 
 from collections import deque
-from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
@@ -14,7 +13,7 @@ from convsync.web.company import Company
 from convsync.web.doors import Doors
 from convsync.web.figures import Field
 from convsync.web.listings import FORMATS, file_of
-from convsync.web.narrowed import MORE, asking, segment_fields
+from convsync.web.narrowed import MORE, asking, day_fields, segment_fields
 from convsync.web.rendering import Templates
 from convsync.web.visits import Visit, number_in
 
@@ -31,8 +30,8 @@ class DealLists:
         self._fields = (
             Field(name="came_to", label="Came to", choices=commands.steps, usual=commands.steps[0]),
             Field(name="fate", label="and is", choices=[*Fate]),
-            *_days("lead", "Lead"),
-            *_days("reached", "Reached it"),
+            *day_fields("lead", "Lead"),
+            *day_fields("reached", "Reached it"),
             *segment_fields(commands.names),
         )
 
@@ -73,10 +72,3 @@ class DealLists:
             earlier=asked.address(("first", str(earlier))) if first else None,
             later=asked.address(("first", str(later))) if later < totals.deals else None,
         )
-
-
-def _days(what: str, label: str) -> Sequence[Field]:
-    return (
-        Field(name=f"{what}_from", label=f"{label} from", kind="date"),
-        Field(name=f"{what}_to", label="to", kind="date"),
-    )

@@ -93,6 +93,14 @@ def segment_fields(names: Sequence[str]) -> Sequence[Field]:
     )
 
 
+def day_fields(what: str, label: str) -> Sequence[Field]:
+    """Return the two fields of some days, named as the commands' options are."""
+    return (
+        Field(name=f"{what}_from", label=f"{label} from", kind="date"),
+        Field(name=f"{what}_to", label="to", kind="date"),
+    )
+
+
 def asking(visit: Visit, path: str, fields: Sequence[Field], more: Sequence[str] = ()) -> Asking:
     """Return what an address asks; OperatorError for half of a condition.
 

@@ -51,11 +51,12 @@ class MetaAdAccount(UnreadableAccount):
 
     def findings(self, rules: Sequence[ConversionRule], clock: Clock | None) -> Sequence[Finding]:
         """Return findings of the dataset and of the rules that count in it; see AdAccount."""
+        own = self._own(rules)
         return [
             *self._of_the_dataset(),
             *self._of_tests(),
-            self._of_what_is_final(self._own(rules), hold_days=3),
-            self._of_how_often(rules),
+            self._of_what_is_final(own, hold_days=3),
+            self._of_how_often(own),
         ]
 
     def received(self) -> Received | CannotAsk:
@@ -98,9 +99,9 @@ class MetaAdAccount(UnreadableAccount):
                 link=self.help_url,
             )
 
-    def _of_how_often(self, rules: Sequence[ConversionRule]) -> Finding:
+    def _of_how_often(self, own: Sequence[ConversionRule]) -> Finding:
         """Say how often a run is needed so that no milestone grows too old before it is sent."""
-        longest = max((rule.hold for rule in self._own(rules)), default=timedelta(0))
+        longest = max((rule.hold for rule in own), default=timedelta(0))
         left = self._counts_within - longest
         is_tight = left < _NIGHTLY
         return Finding(
