@@ -1,6 +1,6 @@
 """Events written as bytes from what the ledger stores: what the client's own classes would send."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -185,7 +185,7 @@ def test_a_batch_in_which_everybody_is_named_is_filled_in() -> None:
     assert_said_as_by_the_client(*everybody)
 
 
-_STATEMENTS: Callable[..., Any] = st.builds(
+_STATEMENTS = st.builds(
     a_statement,
     st.text(min_size=1).map(lambda deal: order_id_of("crm", deal, "won")),
     event_at=st.timedeltas(timedelta(days=1), timedelta(days=80_000)).map(

@@ -50,6 +50,11 @@ class StoredStatements(Sequence[Statement]):
             return self._all[index]
         return self._made(*(column[index] for column in self.columns))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and [*self] == [*other]
+
+    __hash__ = None  # type: ignore[assignment]  # like a list
+
     def __iter__(self) -> Iterator[Statement]:
         return iter(self._all)
 

@@ -66,7 +66,7 @@ class BatchRows:
             return NotImplemented
         return (self._action, self._columns) == (other._action, other._columns)
 
-    __hash__ = None  # type: ignore[assignment]  # what is compared is long
+    __hash__ = None  # type: ignore[assignment]  # like a list
 
     def amounts(self, numbers: Set[int]) -> dict[str, Decimal]:
         """Return what the statements of these entries add up to, by currency."""
