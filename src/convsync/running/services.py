@@ -89,6 +89,7 @@ def _ask_nobody() -> None:
 class Services:
     """Everything a run works with, made by `wiring`.
 
+    `account_keys` are the accounts that know what each destination sent, by its name.
     `learning` is how values are learned, where a rule sends them. `ask_the_time` has a server say
     what time it is, into `servers`, where there is one to ask; `by` is who answers for a plan that
     is forced or released.
@@ -100,6 +101,7 @@ class Services:
     deal_sources: Sequence[DealSource]
     click_sources: Sequence[ClickSource]
     destinations: Callable[[str], Destination]
+    account_keys: Mapping[str, str] = field(default_factory=dict)
     revenue_sources: Sequence[RevenueSource] = ()
     money: MoneyTerms = field(default_factory=MoneyTerms)
     limits: SafetyLimits = field(default_factory=SafetyLimits)

@@ -30,6 +30,7 @@ from convsync.reading.fading import doubt_lost_milestones
 from convsync.reading.windows import Windows
 from convsync.running import renames
 from convsync.running.conclusion import Conclusion
+from convsync.running.other_accounts import doubt_other_accounts
 from convsync.running.planning import ChunkPlanner
 from convsync.running.services import Services
 from convsync.running.weighing import Attitude, Guard, GuardTerms
@@ -171,6 +172,7 @@ class Work:
             renames.carry_over(connection, moved, run_id=self.session.run_id, at=now)
         with self.session.transaction("look for renamed rules") as connection:
             renames.doubt_new_rules(connection, self.services.rules, self.guard.doubt)
+            doubt_other_accounts(connection, self.services.account_keys, self.guard.doubt)
 
     def _doubt_deals(
         self, connection: Connection, source: str, chunk: Sequence[StoredDeal]

@@ -18,13 +18,13 @@ from convsync.settings.value_checks import rules_that_learn
 from convsync.store.database import OnStep, ignore_step
 from convsync.wiring.audiences import audiences_of as audiences_of
 from convsync.wiring.definitions import definitions_of as definitions_of
+from convsync.wiring.destinations import account_keys, time_of_platforms
 from convsync.wiring.destinations import account_names as account_names
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
 from convsync.wiring.destinations import explain_code as explain_code
 from convsync.wiring.destinations import finality_of as finality_of
 from convsync.wiring.destinations import takes_of as takes_of
-from convsync.wiring.destinations import time_of_platforms
 from convsync.wiring.learning import learning_terms_of as learning_terms_of
 from convsync.wiring.rates import exchange_of as exchange_of
 from convsync.wiring.rates import rates_of as rates_of
@@ -84,6 +84,7 @@ def services_of(
         revenue_sources=revenue_sources_of(settings),
         money=money_of(settings),
         takes=takes_of(settings),
+        account_keys=account_keys(settings),
         destinations=destinations_of(settings),
         limits=safety_limits_of(settings),
         moved=moved_of(settings),

@@ -35,6 +35,9 @@ class Vendor(Protocol):
     def name_of_account(self, table: Any) -> str:
         """Return the platform and the account that the destination reports to, for people."""
 
+    def account_key(self, table: Any) -> str:
+        """Return the account alone, whichever API reports to it: only it knows what was sent."""
+
     def account_of(self, name: str, table: Any, settings: Settings) -> AdAccount:
         """Return the account behind the destination that a table describes."""
 
@@ -143,6 +146,14 @@ def account_names(settings: Settings) -> Mapping[str, str]:
     """Return the platform and account that each destination reports to, by its name."""
     return {
         name: VENDORS[table.kind]().name_of_account(table)
+        for name, table in settings.destinations.items()
+    }
+
+
+def account_keys(settings: Settings) -> Mapping[str, str]:
+    """Return the account that knows what each destination sent, by the destination's name."""
+    return {
+        name: VENDORS[table.kind]().account_key(table)
         for name, table in settings.destinations.items()
     }
 

@@ -70,10 +70,19 @@ def explain_code(table: Table, code: str) -> CodeMeaning | None:
 def name_of_account(table: Table) -> str:
     """Return the account that a destination of Google reports to; see Vendor."""
     match table:
+        case google_tables.DataManagerTable():
+            return f"Google Ads account {account_key(table)}, by the Data Manager API"
+        case google_tables.GoogleAdsTable():
+            return f"Google Ads account {account_key(table)}, by the Google Ads API"
+
+
+def account_key(table: Table) -> str:
+    """Return the account of Google alone; see Vendor."""
+    match table:
         case google_tables.DataManagerTable(operating_account=account):
-            return f"Google Ads account {account}, by the Data Manager API"
+            return account
         case google_tables.GoogleAdsTable(customer_id=account):
-            return f"Google Ads account {account}, by the Google Ads API"
+            return account
 
 
 def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
