@@ -7,6 +7,9 @@ transaction. A request that is refused for good at its first try has changed not
 rows go back into the plan, that platform gets no more, and the run ends with the refusal once the
 others have had theirs. While a platform is away everything stays as it is for the next run.
 
+Where several requests are under way at once, one more batch is reserved and waits for the next
+place; if it may not leave any more, its rows go back into the plan.
+
 Two things a repeat does not do. It repeats nothing that a person has since forbidden: a batch is
 repeated only after each of its deals has been looked at as it was last read, which takes such rows
 out of it (see `reconcile`). And it makes nothing certain that is not: where the answer to a request

@@ -108,7 +108,7 @@ def test_nothing_more_leaves_while_an_answer_waits_to_be_taken() -> None:
         return True
 
     for item, answer in at_a_time(departing(), lambda one: one, at_once=8, may_leave=may_leave):
-        told.append(f"{answer.number} is taken")
+        told.append(f"{item.number} is taken")
         assert item is answer
     assert told == [f"{number} {what}" for number in range(3) for what in ("leaves", "is taken")]
 
