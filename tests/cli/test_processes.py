@@ -31,6 +31,15 @@ QUIET = CLIENTS | {
     *("sqlalchemy.dialects.mssql", "sqlalchemy.dialects.mysql", "sqlalchemy.dialects.postgresql"),
 }
 """What a command that reaches nothing but its SQLite file has no use for."""
+FEATURES = frozenset(
+    {
+        *("convsync.audiences", "convsync.values.history", "convsync.watch.night"),
+        *("convsync.extract.crm", "convsync.extract.revenue", "convsync.extract.sql"),
+        *("convsync.upload.linkedin", "convsync.upload.meta", "convsync.upload.microsoft"),
+        *("convsync.wiring.watch", "convsync.writing_back", "tenacity"),
+    }
+)
+"""What a night has no use for that is configured to read files and to send to Google."""
 A_NIGHT = frozenset(
     {"convsync.pipeline", "convsync.upload", "convsync.watch", "convsync.wiring", "requests"}
 )
@@ -68,7 +77,18 @@ def test_a_quiet_night_loads_no_client_library(office: Office) -> None:
     office.night()
     office.night(NEXT_NIGHT)
     (command,) = of(office, f"run --as-of {THIRD_NIGHT}")
-    assert loaded_by(command, among=QUIET | {"pygments", "rich"}) == {command: []}
+    assert loaded_by(command, among=QUIET | FEATURES | {"pygments", "requests", "rich"}) == {
+        command: []
+    }
+
+
+@pytest.mark.long
+def test_a_night_loads_nothing_of_what_is_not_configured(office: Office) -> None:
+    office.deal()
+    office.write_files()
+    commands = of(office, f"plan --as-of {NIGHT}", f"run --as-of {NIGHT}", "status")
+    among = FEATURES - {"tenacity"}  # by which requests are made again
+    assert loaded_by(*commands, among=among) == {command: [] for command in commands}
 
 
 @pytest.mark.long

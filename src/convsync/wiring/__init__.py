@@ -1,4 +1,7 @@
-"""Settings → the concrete sources, destinations and store. Nobody else knows which they are."""
+"""Settings → the concrete sources, destinations and store. Nobody else knows which they are.
+
+What watches the nights is in `wiring.watch`: slow to import, and most are watched by nobody.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -40,22 +43,17 @@ from convsync.wiring.sources import click_file as click_file
 from convsync.wiring.sources import click_sources_of as click_sources_of
 from convsync.wiring.sources import deal_sources_by_name as deal_sources_by_name
 from convsync.wiring.sources import deal_sources_of as deal_sources_of
-from convsync.wiring.tell import sales_of as sales_of
 from convsync.wiring.tell import tell_terms_of as tell_terms_of
 from convsync.wiring.terms import audit_settings_of as audit_settings_of
 from convsync.wiring.terms import cost_terms_of as cost_terms_of
 from convsync.wiring.terms import digests_of as digests_of
 from convsync.wiring.terms import formats_of as formats_of
+from convsync.wiring.terms import is_watched as is_watched
 from convsync.wiring.terms import moved_of as moved_of
 from convsync.wiring.terms import privacy_of, safety_limits_of
 from convsync.wiring.terms import retry_of as retry_of
 from convsync.wiring.terms import run_limits_of as run_limits_of
 from convsync.wiring.terms import shared_keys_of as shared_keys_of
-from convsync.wiring.watch import alarm_without_settings as alarm_without_settings
-from convsync.wiring.watch import digest_times_of as digest_times_of
-from convsync.wiring.watch import metrics_token_of as metrics_token_of
-from convsync.wiring.watch import timetable_of as timetable_of
-from convsync.wiring.watch import watch_of as watch_of
 from convsync.wiring.write_back import write_backs_of as write_backs_of
 
 

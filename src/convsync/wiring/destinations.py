@@ -7,15 +7,17 @@ is imported when something of it is first asked for: no command waits for what n
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from convsync.errors import ConvsyncError, OperatorError
 from convsync.model.identifiers import Form
 from convsync.model.takes import CODES, CodeMeaning, Takes
 from convsync.settings import Settings
-from convsync.signing_in.way import Entrance
-from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination
+
+if TYPE_CHECKING:
+    from convsync.signing_in.way import Entrance
+    from convsync.upload.ad_account import AdAccount
 
 
 class Vendor(Protocol):
@@ -38,10 +40,10 @@ class Vendor(Protocol):
     def account_key(self, table: Any) -> str:
         """Return the account alone, whichever API reports to it: only it knows what was sent."""
 
-    def account_of(self, name: str, table: Any, settings: Settings) -> AdAccount:
+    def account_of(self, name: str, table: Any, settings: Settings) -> "AdAccount":
         """Return the account behind the destination that a table describes."""
 
-    def entrance(self, tables: Mapping[str, Mapping[str, Any]]) -> Entrance:
+    def entrance(self, tables: Mapping[str, Mapping[str, Any]]) -> "Entrance":
         """Return how a person signs in for these tables, as they are written, by their names."""
 
 
@@ -177,7 +179,7 @@ def time_of_platforms(settings: Settings) -> Callable[[], None]:
     return ask
 
 
-def accounts_of(settings: Settings) -> Sequence[AdAccount]:
+def accounts_of(settings: Settings) -> "Sequence[AdAccount]":
     """Return the ad accounts that the rules count in, in the file's order."""
     first = next(iter(settings.destinations))
     used = {rule.destination or first for rule in settings.rules.values()}
