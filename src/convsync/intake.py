@@ -44,6 +44,7 @@ from convsync.profile.nights import Counts
 from convsync.reading import contents, habits, unchanged_rows, unread
 from convsync.reading.chunks import chunked, records_in
 from convsync.reading.departures import Departures, Present
+from convsync.reading.endings import Endings
 from convsync.reading.other_forms import OtherForms
 from convsync.reading.recollection import Recollection
 from convsync.reading.survivors import Survivors
@@ -90,6 +91,7 @@ class Intake:
         self._session = session
         self._recollection = Recollection(session)
         self._other_forms = OtherForms(session)
+        self._endings = Endings(session)
         self._departures = departures
         self._plan = plan
         self._advance = advance
@@ -116,7 +118,9 @@ class Intake:
                 window = self._windows.of(source.name, source)
                 if isinstance(source, TellsConsent):
                     self._hear(source, window)
+                self._endings.recall(source)
                 stored = self.read_clicks(source, window, moves_watermark=True)
+                self._endings.keep(source)
                 gave = stored.total or stored.passed_over
                 self._note_whether_it_gave(source.name, gave, habits.READS_NEEDED)
         with self._session.transaction("spread news of clicks") as connection:
@@ -218,6 +222,7 @@ class Intake:
             self._ask_which_left(source, source)
         if isinstance(source, AnswersForDeals):
             self._ask_again(source, source)
+        self._endings.keep(source)
 
     def _read_window(
         self, source: DealSource, window: Period, after: Bookmark | None = None
@@ -305,6 +310,7 @@ class Intake:
         """Store what a source yields; whatever stops this, the source is left behind at once."""
         self._recollection.recall(source)
         self._other_forms.recall(source)
+        self._endings.recall(source)
         with closing(chunked(self._survivors.followed(source, records))) as chunks:
             self._keep(source, chunks, after_saving, window, known)
         self._recollection.keep(source)

@@ -208,7 +208,7 @@ class Outbox:
             name=f"{destination.name} upload",
             is_noted=reserved.is_noted,
             is_repeatable=repeats.are_always_safe
-            or all(repeats.may_repeat(row.statement, now, now) for row in reserved.rows),
+            or all(repeats.may_repeat(one, now, now) for one in reserved.rows.statements),
         )
 
     def _take_answer(
@@ -288,8 +288,7 @@ class Outbox:
         if not rows:
             return None
         number = batches.open_batch(connection, action, run_id=run_id, rows=len(rows), now=now)
-        rows.sort(key=lambda row: row.number)  # the order in which a repeat loads them
-        taken = reserved_together([row.number for row in rows], number, action)
+        taken = reserved_together(rows.numbers, number, action)
         alike = audit.write_together(connection, taken, run_id=run_id, at=now)
         is_noted = self._calls.note(connection, destination.upload_quota)
         return ReservedBatch(
@@ -346,4 +345,4 @@ class _AsStored(Sequence[Statement]):
     def _read(self) -> Sequence[Statement]:
         with self._database.reading() as connection:
             rows = batches.rows_of(connection, self._pending.number, self._pending.action)
-        return [row.statement for row in rows]
+        return rows.statements

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from convsync import log
-from convsync.audiences import matching
 from convsync.decisions import carrying_out
 from convsync.errors import OperatorError, UnsafePlanError
 from convsync.extract.source import ClickSource
@@ -44,7 +43,6 @@ from convsync.store import (
 from convsync.store.erasing import FoundPeople
 from convsync.store.portions import OfKeptPlan
 from convsync.store.session import Session
-from convsync.writing_back import WriteBack
 
 
 def run(services: Services, *, force: bool = False) -> Report:
@@ -65,8 +63,7 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.send()
         carrying_out.forget_all(work.session)
         work.sweep()
-        if services.write_backs:
-            WriteBack(work.session, services.write_backs, work.problems, services.stop).write()
+        work.write_back()
         work.look_who_came_back()
         work.keep_audiences()
         work.watch_values()
@@ -130,8 +127,7 @@ def plan(services: Services, *, read_plan: ReadPlan = _read_nothing) -> Report:
         work.reconcile_changes()
         work.weigh()
         work.let_read(read_plan)
-        writing = WriteBack(work.session, services.write_backs, work.problems, services.stop)
-        return replace(work.conclusion.report, to_write_back=writing.plan())
+        return replace(work.conclusion.report, to_write_back=work.to_write_back())
 
 
 def backfill(
@@ -246,6 +242,8 @@ ReadAudience = Callable[[Iterator[Mapping[str, str]]], None]
 
 def read_audience(services: Services, audience: str, read: ReadAudience) -> None:
     """Have somebody read who is in an audience now, by the deals as last read."""
+    from convsync.audiences import matching
+
     with opened_preview(services, "audiences") as work:
         work.keeper.plan()
         with work.session.transaction("read audience") as connection:

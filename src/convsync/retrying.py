@@ -7,15 +7,15 @@ run should last (a day's quota) is not waited for: its error is raised, and the 
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic, sleep
-from typing import TypeVar
-
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from typing import TYPE_CHECKING, TypeVar
 
 from convsync import log
 from convsync.errors import TransientError
 from convsync.pace import Ticks
 from convsync.parallel import pause
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 Answer = TypeVar("Answer")
 
@@ -42,7 +42,7 @@ class RetryPolicy:
         return (error.retry_after_s or 0.0) <= self.longest_asked_s
 
 
-def _log_wait(state: RetryCallState) -> None:
+def _log_wait(state: "RetryCallState") -> None:
     error = state.outcome.exception() if state.outcome else None
     wait_s = round(state.next_action.sleep, 3) if state.next_action else 0.0
     log.warning("trying again", attempt=state.attempt_number, wait_s=wait_s, because=str(error))
@@ -64,12 +64,15 @@ def keep_trying(
     The answer is handed past tenacity: what that knows of a try is a reference cycle, and would
     keep a whole page of records until Python next looks for those.
     """
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt
+    from tenacity.wait import wait_exponential_jitter
+
     backoff = wait_exponential_jitter(multiplier=policy.first_wait_s, max=policy.longest_wait_s)
 
     def is_worth_another_try(error: BaseException) -> bool:
         return isinstance(error, TransientError) and policy.waits_for(error) and may_repeat(error)
 
-    def wait_s(state: RetryCallState) -> float:
+    def wait_s(state: "RetryCallState") -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after_s if isinstance(error, TransientError) else None
         return max(backoff(state), asked or 0.0)

@@ -174,11 +174,10 @@ class _UsualCase:
 
     def _worth(self, deal: Deal) -> tuple[Decimal, str] | None:
         """Return what a deal is worth, None where that is for the whole way to find out."""
-        amount, limit = deal.amount, self._stated_up_to
-        if limit is not None and amount is not None and deal.currency is not None:
-            if amount.is_finite() and 0 < amount <= limit:
-                return Money(amount=amount, currency=deal.currency).amount, deal.currency
-            return None
+        amount, currency, limit = deal.amount, deal.currency, self._stated_up_to
+        is_stated = amount is not None and currency is not None and limit is not None
+        if is_stated and amount.is_finite() and 1 <= amount <= limit:  # too much to be rounded away
+            return Money(amount=amount, currency=currency).amount, currency
         if isinstance(self._rule.value, RevenueWithin):
             return None
         value = value_of(deal, self._rule, now=self._now)

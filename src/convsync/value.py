@@ -1,7 +1,8 @@
 """What a matched milestone is worth, and how long it took: Matched → Conversion.
 
 A zero, a missing and an absurd amount are three different things: zero in many CRMs means "not
-filled in". Each has its own outcome in the rule, and is never quietly sent.
+filled in". Each has its own outcome in the rule, and is never quietly sent. What is less than half
+of the smallest amount its currency can pay is zero too, by itself or as the share that is sent.
 
 A milestone that is known only by its day is sent at a second of that day which its order ID
 chooses: Google Ads knows a conversion by action, click and second, and two deals of one click that
@@ -44,7 +45,7 @@ def value_deal(
     value = value_of(deal, rule, now=now)
     if isinstance(value, NotSent):
         return value
-    if isinstance(rule.value, RevenueWithin) and not value.amount:
+    if isinstance(rule.value, RevenueWithin) and value.rounds_to_zero:
         return NotSent(reason=Reason.AMOUNT_ZERO)
     order_id = order_id_of(deal.source, deal.deal_id, rule.name)
     took = TimeToClose.of(deal, matched.clicked_at, is_click_estimated=matched.is_estimated)
@@ -237,7 +238,15 @@ def _from_amount(deal: Deal, outcomes: AmountOutcomes, share: Decimal) -> Money 
         return amount
     if deal.currency is None:
         return NotSent(reason=Reason.CURRENCY_MISSING)
-    money = Money(amount=amount, currency=deal.currency)
+    money = _share_of(amount, deal.currency, share)
+    if not (amount and money.rounds_to_zero):
+        return money
+    amount = _replaced(outcomes.zero, Reason.AMOUNT_ZERO)
+    return amount if isinstance(amount, NotSent) else _share_of(amount, deal.currency, share)
+
+
+def _share_of(amount: Decimal, currency: str, share: Decimal) -> Money:
+    money = Money(amount=amount, currency=currency)
     return money if share == 1 else money.share(share)
 
 

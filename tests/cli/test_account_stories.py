@@ -275,3 +275,21 @@ def test_corrections_that_come_too_late_or_of_a_wbraid_are_known_and_stay_visibl
         "D-2": "TOO_OLD_TO_CORRECT",
     }
     assert "2 conversions count that should not, or not so" in office.types("status").out
+
+
+@pytest.mark.parametrize(
+    "family", ["internal_error.TRANSIENT_ERROR", "quota_error.RESOURCE_EXHAUSTED"]
+)
+def test_a_row_that_came_at_the_wrong_moment_is_sent_again_in_a_request_of_its_own(
+    office: Office, family: str
+) -> None:
+    office.sends_by_google_ads()
+    office.deal("D-1", mql_date="")
+    office.deal("D-2", mql_date="")
+    office.sandbox.platform.verdicts = {"click-of-D-1": family}
+    assert office.night(NIGHTS[0]).code == 1
+    assert [one.events for one in office.sandbox.books.requests][:2] == [2, 1]
+    assert len(office.counted("333")) == 1
+    office.sandbox.platform.verdicts = {}
+    assert office.night(NIGHTS[1]).code == 0
+    assert len(office.counted("333")) == 2

@@ -21,7 +21,7 @@ from typing import Final
 
 import pytest
 
-from convsync.sandbox.crm.book import CONTACT, CrmDeal, CrmPerson
+from convsync.sandbox.crm.book import CONTACT, Deal, Person
 from convsync.sandbox.world_csv import CLICK_HEADER, DEAL_HEADER
 from tests.cli.office import NEXT_NIGHT, NIGHT, CommandResult, Office
 
@@ -178,7 +178,7 @@ FIELDS: Final = (
 @pytest.mark.parametrize("crm", ["hubspot", "salesforce", "pipedrive", "zoho", "dynamics", "odoo"])
 def test_nobody_planted_in_a_crm_comes_out(office: Office, crm: str) -> None:
     made = office.moves_to(crm)
-    well = CrmDeal(
+    well = Deal(
         deal_id="",
         created_at=CREATED,
         modified_at=WON_AT,
@@ -189,7 +189,7 @@ def test_nobody_planted_in_a_crm_comes_out(office: Office, crm: str) -> None:
     )
     for number in range(1, 40):
         plant, field = PLANTED[number % 4], FIELDS[number % len(FIELDS)]
-        person = CrmPerson(
+        person = Person(
             person_id=made.server.record_id(CONTACT, number),
             created_at=CREATED,
             modified_at=CREATED,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from convsync.cli.families import MODULES
 from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office
 
 SCRIPT = Path(sys.executable).with_name("convsync")
@@ -24,11 +25,21 @@ for command in sys.argv[1:]:
     print("loaded:", *sys.modules)
 """
 CLIENTS = frozenset({"alembic", "google", "grpc", "starlette", "uvicorn"})
+COMMANDS = frozenset(f"convsync.cli.{module}" for module in MODULES.values())
 QUIET = CLIENTS | {
     *("leather", "openpyxl", "pandas", "polars", "psycopg", "pyarrow"),
     *("sqlalchemy.dialects.mssql", "sqlalchemy.dialects.mysql", "sqlalchemy.dialects.postgresql"),
 }
 """What a command that reaches nothing but its SQLite file has no use for."""
+FEATURES = frozenset(
+    {
+        *("convsync.audiences", "convsync.values.history", "convsync.watch.night"),
+        *("convsync.extract.crm", "convsync.extract.revenue", "convsync.extract.sql"),
+        *("convsync.upload.linkedin", "convsync.upload.meta", "convsync.upload.microsoft"),
+        *("convsync.wiring.watch", "convsync.writing_back", "tenacity"),
+    }
+)
+"""What a night has no use for that is configured to read files and to send to Google."""
 A_NIGHT = frozenset(
     {"convsync.pipeline", "convsync.upload", "convsync.watch", "convsync.wiring", "requests"}
 )
@@ -54,13 +65,28 @@ def test_help_loads_no_library_of_a_client_or_a_database() -> None:
     assert loaded_by("--help", among=among) == {"--help": []}
 
 
+def test_a_command_is_imported_without_the_others() -> None:
+    among = COMMANDS | {"pydantic", "rich"}
+    assert loaded_by("--version", among=among) == {"--version": []}
+    assert loaded_by("plan --help", among=COMMANDS) == {"plan --help": ["convsync.cli.runs"]}
+
+
 @pytest.mark.long
 def test_a_quiet_night_loads_no_client_library(office: Office) -> None:
     office.deal()
     office.night()
     office.night(NEXT_NIGHT)
     (command,) = of(office, f"run --as-of {THIRD_NIGHT}")
-    assert loaded_by(command, among=QUIET) == {command: []}
+    assert loaded_by(command, among=QUIET | FEATURES | {"pygments", "rich"}) == {command: []}
+
+
+@pytest.mark.long
+def test_a_night_loads_nothing_of_what_is_not_configured(office: Office) -> None:
+    office.deal()
+    office.write_files()
+    commands = of(office, f"plan --as-of {NIGHT}", f"run --as-of {NIGHT}", "status")
+    among = FEATURES - {"tenacity"}  # by which requests are made again
+    assert loaded_by(*commands, among=among) == {command: [] for command in commands}
 
 
 @pytest.mark.long

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from convsync.sandbox.crm.book import CrmDeal
+from convsync.sandbox.crm.book import Deal
 from tests.cli.office import NIGHT, Office, rows_of
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -153,7 +153,7 @@ def test_the_owner_of_a_crms_deals_needs_no_mapping(office: Office) -> None:
     crm = office.moves_to("hubspot")
     now = datetime.fromisoformat("2026-03-01T12:00+00:00")
     for number, owner in enumerate(("7", "7", "8"), 1):
-        office_deal = CrmDeal(
+        office_deal = Deal(
             deal_id=crm.server.record_id("deal", number),
             created_at=now,
             modified_at=now,
@@ -175,7 +175,7 @@ def test_deals_of_a_crm_group_by_type_and_reason_of_their_loss(office: Office) -
     now = datetime.fromisoformat("2026-03-01T12:00+00:00")
     for number, reason in enumerate(("price", "price", "timing"), 1):
         crm.book.put(
-            CrmDeal(
+            Deal(
                 deal_id=crm.server.record_id("deal", number),
                 created_at=now,
                 modified_at=now,

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from convsync.sandbox.crm.book import CrmDeal
+from convsync.sandbox.crm.book import Deal
 from convsync.sandbox.faults import PlannedFault
 from tests.cli.office import CommandResult, Office
 from tests.fakes.server_with_a_clock import server_that_says
@@ -96,7 +96,7 @@ def test_a_crm_that_shows_less_for_some_nights_ends_with_every_deal_counted(
     known = [crm.server.record_id("deal", number) for number in range(1, 5)]
     for deal_id in known:
         crm.book.put(
-            CrmDeal(
+            Deal(
                 deal_id=deal_id,
                 created_at=WON_AT - timedelta(days=10),
                 modified_at=WON_AT,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from convsync.sandbox.crm.book import CrmDeal
+from convsync.sandbox.crm.book import Deal
 from convsync.sandbox.crm.vendors import CrmOfVendor
 from tests.cli.office import NIGHT, Office
 
@@ -37,7 +37,7 @@ def written(office: Office) -> list[dict[str, Any]]:
 
 def test_plan_says_how_many_deals_lack_what(office: Office, crm: CrmOfVendor) -> None:
     crm.book.put(
-        CrmDeal(
+        Deal(
             deal_id=crm.server.record_id("deal", 1),
             created_at=MQL,
             modified_at=MQL,

@@ -50,7 +50,7 @@ class Office(Protocol):
         """Return the vendor's form of a record's ID; larger numbers give larger IDs."""
 
 
-def put_deal(office: Office, number: int = 1, **changes: Any) -> crm.CrmDeal:
+def put_deal(office: Office, number: int = 1, **changes: Any) -> crm.Deal:
     """Put an ordinary won deal into the book, touched inside the window."""
     ordinary: dict[str, Any] = {
         "deal_id": office.record_id(number),
@@ -60,7 +60,7 @@ def put_deal(office: Office, number: int = 1, **changes: Any) -> crm.CrmDeal:
         "amount": Decimal("1200.50"),
         "currency": "EUR",
     }
-    return office.book.put(crm.CrmDeal(**(ordinary | changes)))
+    return office.book.put(crm.Deal(**(ordinary | changes)))
 
 
 def put_person(office: Office, number: int = 901, **changes: Any) -> str:
@@ -70,7 +70,7 @@ def put_person(office: Office, number: int = 901, **changes: Any) -> str:
         "created_at": CREATED,
         "modified_at": CREATED,
     }
-    return office.book.put_person(crm.CrmPerson(**(ordinary | changes))).person_id
+    return office.book.put_person(crm.Person(**(ordinary | changes))).person_id
 
 
 def read(source: DealSource, window: Period = WINDOW) -> list[Deal]:

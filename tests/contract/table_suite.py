@@ -125,7 +125,7 @@ class TableOffice:
         """Return an ID of 18 characters, in which case matters."""
         return f"0061G00000q{number:07d}"
 
-    def _row(self, deal: crm.CrmDeal) -> dict[str, object]:
+    def _row(self, deal: crm.Deal) -> dict[str, object]:
         people = self.book.people_of(deal)
 
         def told(field: str) -> str:
@@ -148,7 +148,7 @@ class TableOffice:
         }
 
 
-def _when(deal: crm.CrmDeal, stage: str) -> str | None:
+def _when(deal: crm.Deal, stage: str) -> str | None:
     """Return when a deal came into a stage, as a CRM's date column has it."""
     return next((at.isoformat() for key, at in deal.entered if key == stage), None)
 

@@ -23,7 +23,7 @@ from convsync.http import Http
 from convsync.model.click import MatchBasis
 from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
-from convsync.sandbox.crm.book import CrmStage
+from convsync.sandbox.crm.book import Stage
 from convsync.sandbox.crm.dynamics import CLIENT_ID, CLIENT_SECRET, TENANT, DynamicsServer
 from convsync.sandbox.crm.dynamics_flows import BESIDE, SALES
 from convsync.sandbox.crm.server import Reply
@@ -301,7 +301,7 @@ class TestDynamics(CrmSourceContract):
         approval = ("check", "signed")
         office.book.stages = (
             *office.book.stages,
-            *(CrmStage(key=key, name=key, position=n, pipeline="Approval")
+            *(Stage(key=key, name=key, position=n, pipeline="Approval")
               for n, key in enumerate(approval, 1)),
         )  # fmt: skip
         days = [CREATED + timedelta(days=day) for day in range(5)]

@@ -21,7 +21,7 @@ from convsync.http import Authorisation, Http, basic
 from convsync.model.deal import Deal, Gone
 from convsync.model.identifiers import hashed
 from convsync.sandbox.crm import pipedrive as sandbox
-from convsync.sandbox.crm.book import CrmStage
+from convsync.sandbox.crm.book import Stage
 from convsync.sandbox.crm.pipedrive import CLIENT, REFRESH_TOKEN, PipedriveServer
 from convsync.sandbox.crm.pipedrive_fields import FIELDS
 from convsync.sandbox.crm.server import Reply
@@ -231,7 +231,7 @@ class TestPipedrive(CrmSourceContract):
     def test_a_deal_that_went_on_to_another_pipeline_keeps_what_it_had_reached(
         self, office: PipedriveOffice, after: Sequence[tuple[str, datetime]]
     ) -> None:
-        setup = CrmStage(key="setup", name="Set up", position=1, pipeline="Onboarding")
+        setup = Stage(key="setup", name="Set up", position=1, pipeline="Onboarding")
         office.book.stages = (*office.book.stages, setup)
         moves = (("mql", CREATED), ("sql", SQL_AT), *after, ("setup", TOUCHED))
         put_deal(office, entered=moves)

@@ -9,7 +9,7 @@ import requests
 
 from convsync.sandbox.crm import dynamics_pages
 from convsync.sandbox.crm.book import Telling
-from convsync.sandbox.crm.server import CrmRequest, Poison, Reply
+from convsync.sandbox.crm.server import Poison, Reply, Request
 from convsync.sandbox.crm.vendors import SERVERS, CrmOfVendor
 from convsync.sandbox.server import Sandbox
 from tests.contract.sandbox_switches import post
@@ -117,6 +117,6 @@ def test_a_part_of_a_batch_is_refused_once() -> None:
     crm = CrmOfVendor("dynamics", Sandbox(now=lambda: NOW).platform.clock)
     refused = Reply(status=429, headers={"Retry-After": "7"}, body={})
     crm.server.poisons = [Poison(path="/audits", reply=refused, times=1)]
-    asked = CrmRequest(method="GET", path=f"{dynamics_pages.BASE}/audits")
+    asked = Request(method="GET", path=f"{dynamics_pages.BASE}/audits")
     assert crm.server.spoilt(asked) == refused
     assert crm.server.spoilt(asked) is None

@@ -11,7 +11,7 @@ import pytest
 
 from convsync.sandbox.crm import hubspot, pipedrive
 from convsync.sandbox.crm.book import CrmBook
-from convsync.sandbox.crm.server import CrmRequest, CrmServer, Reply
+from convsync.sandbox.crm.server import CrmServer, Reply, Request
 from convsync.sandbox.crm.vendors import SERVERS
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -40,12 +40,12 @@ class Api:
     def post(self, path: str, body: Any) -> Reply:
         content = json.dumps(body).encode()
         return self.server.answer(
-            CrmRequest(method="POST", path=path, headers=self.headers, body=content)
+            Request(method="POST", path=path, headers=self.headers, body=content)
         )
 
     def get(self, path: str, **query: str) -> Reply:
         return self.server.answer(
-            CrmRequest(method="GET", path=path, headers=self.headers, query=query)
+            Request(method="GET", path=path, headers=self.headers, query=query)
         )
 
 

@@ -6,10 +6,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from convsync.sandbox.crm.book import CrmBook, CrmDeal
+from convsync.sandbox.crm.book import CrmBook, Deal
 from convsync.sandbox.crm.dynamics import CLIENT_ID, CLIENT_SECRET, TENANT, DynamicsServer
 from convsync.sandbox.crm.dynamics_pages import BASE
-from convsync.sandbox.crm.server import CrmRequest, Reply
+from convsync.sandbox.crm.server import Reply, Request
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 URL = "https://contoso.crm4.dynamics.com"
@@ -23,7 +23,7 @@ def server() -> DynamicsServer:
         at = NOW - timedelta(hours=number)
         deal_id = server.record_id("deal", number)
         entered = (("mql", at),)
-        server.book.put(CrmDeal(deal_id=deal_id, created_at=at, modified_at=at, entered=entered))
+        server.book.put(Deal(deal_id=deal_id, created_at=at, modified_at=at, entered=entered))
     server.tokens.add("token")
     return server
 
@@ -31,7 +31,7 @@ def server() -> DynamicsServer:
 def get(server: DynamicsServer, path: str, prefer: str = "", **query: str) -> Reply:
     asked = {f"${name}": said for name, said in query.items()}
     headers = {**TOKEN, "prefer": prefer}
-    request = CrmRequest(
+    request = Request(
         method="GET", path=f"{BASE}/{path}", query=asked, headers=headers, base_url=URL
     )
     return server.answer(request)
@@ -106,7 +106,7 @@ def test_a_token_is_given_for_this_environment_alone(
     }
     body = "&".join(f"{name}={value}" for name, value in form.items()).encode()
     reply = server.answer(
-        CrmRequest(method="POST", path=f"/{TENANT}/oauth2/v2.0/token", body=body, base_url=URL)
+        Request(method="POST", path=f"/{TENANT}/oauth2/v2.0/token", body=body, base_url=URL)
     )
     assert (reply.status, reply.body.get("error")) == said
     assert "refresh_token" not in reply.body
@@ -159,7 +159,7 @@ def test_a_batch_holds_a_thousand_reads_at_the_most(server: DynamicsServer) -> N
         f"GET {BASE}/opportunities({server.record_id('deal', 1)}) HTTP/1.1\r\n\r\n\r\n"
     )
     for count, status in ((1_000, 200), (1_001, 400)):
-        request = CrmRequest(
+        request = Request(
             method="POST",
             path=f"{BASE}/$batch",
             headers={**TOKEN, "content-type": "multipart/mixed; boundary=b"},

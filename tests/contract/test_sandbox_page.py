@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from convsync.sandbox.crm.book import CrmDeal
+from convsync.sandbox.crm.book import Deal
 from convsync.sandbox.crm.vendors import SERVERS
 from convsync.sandbox.server import Sandbox
 from convsync.sandbox.world_csv import DEAL_HEADER
@@ -57,7 +57,7 @@ def a_deal(sandbox: Sandbox, vendor: str) -> str:
     """Put a deal into a CRM, and return its ID."""
     office = sandbox.crms[vendor]
     deal_id = office.server.record_id("deal", next(NUMBERS))
-    office.book.put(CrmDeal(deal_id=deal_id, created_at=AT, modified_at=AT, entered=(("won", AT),)))
+    office.book.put(Deal(deal_id=deal_id, created_at=AT, modified_at=AT, entered=(("won", AT),)))
     return deal_id
 
 

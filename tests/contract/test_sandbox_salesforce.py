@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from convsync.sandbox.crm.book import CrmBook, CrmDeal
+from convsync.sandbox.crm.book import CrmBook, Deal
 from convsync.sandbox.crm.salesforce import CLIENT_ID, CLIENT_SECRET, SalesforceServer
 from convsync.sandbox.crm.salesforce_org import guarded, record_id
-from convsync.sandbox.crm.server import CrmRequest, Reply
+from convsync.sandbox.crm.server import Reply, Request
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DATA = "/services/data/v68.0"
@@ -23,14 +23,14 @@ def server() -> SalesforceServer:
         at = NOW - timedelta(hours=number)
         deal_id = server.record_id("deal", number)
         entered = (("mql", at),)
-        server.book.put(CrmDeal(deal_id=deal_id, created_at=at, modified_at=at, entered=entered))
+        server.book.put(Deal(deal_id=deal_id, created_at=at, modified_at=at, entered=entered))
     server.tokens.add("token")
     return server
 
 
 def get(server: SalesforceServer, path: str, token: str = "token", **query: str) -> Reply:
     headers = {"authorization": f"Bearer {token}"}
-    return server.answer(CrmRequest(method="GET", path=path, query=query, headers=headers))
+    return server.answer(Request(method="GET", path=path, query=query, headers=headers))
 
 
 def asked(server: SalesforceServer, soql: str, resource: str = "query") -> Any:
@@ -111,7 +111,7 @@ def test_pages_by_id_go_by_the_case_of_its_letters(server: SalesforceServer) -> 
     for deal_id in (lower, upper):
         at = NOW - timedelta(hours=1)
         server.book.put(
-            CrmDeal(deal_id=deal_id, created_at=at, modified_at=at, entered=(("mql", at),))
+            Deal(deal_id=deal_id, created_at=at, modified_at=at, entered=(("mql", at),))
         )
     after = f"SELECT Id FROM Opportunity WHERE Id > '{upper}' ORDER BY Id LIMIT 1"
     assert ids(asked(server, after)) == [lower]
@@ -140,7 +140,7 @@ def test_a_bulk_result_is_csv_in_its_own_words(server: SalesforceServer) -> None
     asked_for = {"operation": "queryAll", "query": soql, "contentType": "CSV"}
     headers = {"authorization": "Bearer token"}
     body, path = json.dumps(asked_for).encode(), f"{DATA}/jobs/query"
-    made = server.answer(CrmRequest(method="POST", path=path, headers=headers, body=body)).body
+    made = server.answer(Request(method="POST", path=path, headers=headers, body=body)).body
     job = f"{path}/{made['id']}"
     assert [get(server, job).body["state"] for _ in range(2)] == ["InProgress", "JobComplete"]
     result = get(server, f"{job}/results")
@@ -161,7 +161,7 @@ def test_every_answer_says_what_the_day_has_used(server: SalesforceServer) -> No
 def test_a_token_is_given_out_where_the_org_is(server: SalesforceServer) -> None:
     server.base_url = "http://127.0.0.1:8470/salesforce"
     path = "/services/oauth2/token"
-    reply = server.answer(CrmRequest(method="POST", path=path, body=FORM.encode()))
+    reply = server.answer(Request(method="POST", path=path, body=FORM.encode()))
     assert reply.body["instance_url"] == "http://127.0.0.1:8470/salesforce"
     assert get(server, f"{DATA}/query", token="00D!guessed", q="SELECT Id FROM Lead").status == 401
     token = reply.body["access_token"]

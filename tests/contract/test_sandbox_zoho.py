@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from convsync.sandbox.crm.book import LEAD, CrmBook, CrmDeal, CrmPerson
-from convsync.sandbox.crm.server import CrmRequest, Reply
+from convsync.sandbox.crm.book import LEAD, CrmBook, Deal, Person
+from convsync.sandbox.crm.server import Reply, Request
 from convsync.sandbox.crm.zoho import CLIENT, REFRESH_TOKEN, SECRET, ZohoServer
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -24,7 +24,7 @@ def ask(server: ZohoServer, method: str, path: str, body: Any = None, **query: s
     """Ask as somebody who is signed in."""
     form = f"client_id={CLIENT}&client_secret={SECRET}&refresh_token={REFRESH_TOKEN}"
     signed_in = server.answer(
-        CrmRequest(
+        Request(
             method="POST",
             path="/oauth/v2/token",
             body=f"{form}&grant_type=refresh_token".encode(),
@@ -33,7 +33,7 @@ def ask(server: ZohoServer, method: str, path: str, body: Any = None, **query: s
     headers = {"authorization": f"Zoho-oauthtoken {signed_in.body['access_token']}"}
     encoded = b"" if body is None else json.dumps(body).encode()
     return server.answer(
-        CrmRequest(method=method, path=path, query=query, headers=headers, body=encoded)
+        Request(method=method, path=path, query=query, headers=headers, body=encoded)
     )
 
 
@@ -82,9 +82,9 @@ def test_a_converted_lead_is_found_only_where_the_query_says_so(
     server: ZohoServer, where: str, is_found: bool
 ) -> None:
     entered = (("mql", NOW),)
-    server.book.put_person(CrmPerson(person_id="7", kind=LEAD, created_at=NOW, modified_at=NOW))
+    server.book.put_person(Person(person_id="7", kind=LEAD, created_at=NOW, modified_at=NOW))
     server.book.put(
-        CrmDeal(deal_id="8", created_at=NOW, modified_at=NOW, entered=entered, people=("7",))
+        Deal(deal_id="8", created_at=NOW, modified_at=NOW, entered=entered, people=("7",))
     )
     select = f"select Converted_Deal from Leads where {where}"
     reply = ask(server, "POST", "/crm/v8/coql", {"select_query": select})
@@ -111,7 +111,7 @@ def test_a_wrong_request_is_refused(
 def test_nobody_is_let_in_as_a_bearer(server: ZohoServer) -> None:
     ask(server, "GET", "/crm/v8/settings/fields", module="Deals")
     (token,) = server.tokens
-    request = CrmRequest(
+    request = Request(
         method="GET",
         path="/crm/v8/settings/fields",
         query={"module": "Deals"},

@@ -19,7 +19,7 @@ from convsync.extract.zoho import Zoho
 from convsync.http import Http
 from convsync.model.click import MatchBasis
 from convsync.model.deal import Deal, Gone, Milestone
-from convsync.sandbox.crm.book import CrmStage, Outcome
+from convsync.sandbox.crm.book import Outcome, Stage
 from convsync.sandbox.crm.server import Reply
 from convsync.sandbox.crm.zoho import CLIENT, REFRESH_TOKEN, SECRET, ZohoServer
 from convsync.signing_in.tokens import Token, TokenKeeper
@@ -37,7 +37,7 @@ from tests.contract.source_suite import (
 
 __all__ = ["mock"]
 LOGIN_URL = "https://accounts.zoho.eu"
-PARTNERS_WON = CrmStage(
+PARTNERS_WON = Stage(
     key="signed", name="Closed Won", position=1, outcome=Outcome.WON, pipeline="Partners"
 )
 """A stage of another pipeline that is called as one of the first is."""

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 import responses
 
-from convsync.sandbox.crm.server import CrmRequest, CrmServer, Reply
+from convsync.sandbox.crm.server import CrmServer, Reply, Request
 
 
 class CrmOverHttp:
@@ -53,10 +53,10 @@ class CrmOverHttp:
         return reply.status, headers, encoded
 
 
-def _as_request(asked: requests.PreparedRequest, base_url: str) -> CrmRequest:
+def _as_request(asked: requests.PreparedRequest, base_url: str) -> Request:
     url = urlsplit(asked.url or "")
     body = asked.body or b""
-    return CrmRequest(
+    return Request(
         method=asked.method or "",
         path=url.path.removeprefix(urlsplit(base_url).path),
         query=dict(parse_qsl(url.query, keep_blank_values=True)),

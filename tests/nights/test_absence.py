@@ -146,7 +146,7 @@ def win(office: CrmOfVendor, number: int, won_at: datetime = WON_AT) -> str:
     """Put a won deal with a click ID of its own into the CRM, and return its ID."""
     deal_id = office.server.record_id("deal", number)
     office.book.put(
-        crm.CrmDeal(
+        crm.Deal(
             deal_id=deal_id,
             created_at=won_at - timedelta(days=20),
             modified_at=won_at,
@@ -215,7 +215,7 @@ def test_a_sale_that_is_archived_is_put_away_and_stays_counted(
     office = company.moves_to(vendor)
     deal_id = office.server.record_id("deal", 1)
     office.book.put(
-        crm.CrmDeal(
+        crm.Deal(
             deal_id=deal_id,
             created_at=CREATED,
             modified_at=WON_AT,

@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from convsync.sandbox.crm.book import CONTACT, CrmDeal, CrmPerson, Telling
+from convsync.sandbox.crm.book import CONTACT, Deal, Person, Telling
 from convsync.sandbox.crm.server import Poison, Reply
 from convsync.sandbox.crm.vendors import SERVERS, CrmOfVendor
 from convsync.sandbox.untidy import ONBOARDING
@@ -43,7 +43,7 @@ class BadCrm:
         for _ in range(NEW_DEALS):
             self.deals += 1
             at = self.some_time(night)
-            person = CrmPerson(
+            person = Person(
                 person_id=self.crm.server.record_id(CONTACT, self.deals),
                 created_at=at,
                 modified_at=at,
@@ -51,7 +51,7 @@ class BadCrm:
             )
             self.crm.book.put_person(person)
             self.crm.book.put(
-                CrmDeal(
+                Deal(
                     deal_id=self.crm.server.record_id("deal", self.deals),
                     created_at=at,
                     modified_at=at,
@@ -113,44 +113,44 @@ class BadCrm:
 
     # What happens to a deal
 
-    def forward(self, deal: CrmDeal, at: datetime) -> None:
+    def forward(self, deal: Deal, at: datetime) -> None:
         if deal.stage in ORDER[:-1]:
             self.crm.book.move(deal.deal_id, ORDER[ORDER.index(deal.stage) + 1], at)
 
-    def won_at_once(self, deal: CrmDeal, at: datetime) -> None:
+    def won_at_once(self, deal: Deal, at: datetime) -> None:
         if deal.stage in ORDER[:-1]:
             for stage in ORDER[ORDER.index(deal.stage) + 1 :]:
                 self.crm.book.move(deal.deal_id, stage, at)
 
-    def lose(self, deal: CrmDeal, at: datetime) -> None:
+    def lose(self, deal: Deal, at: datetime) -> None:
         if deal.stage in ORDER[:-1]:
             self.crm.book.move(deal.deal_id, "lost", at)
 
-    def reopen(self, deal: CrmDeal, at: datetime) -> None:
+    def reopen(self, deal: Deal, at: datetime) -> None:
         if deal.stage in ("won", "lost"):
             self.crm.book.move(deal.deal_id, "sql", at)
 
-    def worth_more(self, deal: CrmDeal, at: datetime) -> None:
+    def worth_more(self, deal: Deal, at: datetime) -> None:
         self.crm.book.edit(deal.deal_id, at, amount=Decimal(self.random.randrange(100, 900)))
 
-    def hide(self, deal: CrmDeal, _: datetime) -> None:
+    def hide(self, deal: Deal, _: datetime) -> None:
         self.crm.book.hide(deal.deal_id)
 
-    def delete(self, deal: CrmDeal, at: datetime) -> None:
+    def delete(self, deal: Deal, at: datetime) -> None:
         self.crm.book.delete(deal.deal_id, at)
 
-    def merge(self, deal: CrmDeal, at: datetime) -> None:
+    def merge(self, deal: Deal, at: datetime) -> None:
         others = [one for one in self.crm.book.modified() if one.deal_id != deal.deal_id]
         if others:
             into = self.random.choice(others).deal_id
             survivor = self.crm.merge(deal.deal_id, into, at).deal_id
             self.merged |= {deal.deal_id, into, survivor}
 
-    def put_away(self, deal: CrmDeal, at: datetime) -> None:
+    def put_away(self, deal: Deal, at: datetime) -> None:
         if deal.stage == "won" and self.crm.server.name in ("odoo", "pipedrive"):
             self.crm.archive(deal.deal_id, at)
 
-    def hand_over(self, deal: CrmDeal, at: datetime) -> None:
+    def hand_over(self, deal: Deal, at: datetime) -> None:
         if deal.stage in ("opportunity", "won") and self.crm.server.has_pipelines:
             self.crm.book.move(deal.deal_id, ONBOARDING.key, at)
 
@@ -162,7 +162,7 @@ CHANGES: Final = (
 )  # fmt: skip
 
 
-def standing(deal: CrmDeal) -> set[str]:
+def standing(deal: Deal) -> set[str]:
     """Return what a deal has reached by all that it went through."""
     reached = {"mql"}
     for stage, _ in deal.entered:

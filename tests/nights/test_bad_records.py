@@ -23,7 +23,7 @@ REFUSED = {"status": "error", "category": "INTERNAL_RECORD_ERROR"}
 def put(office: CrmOfVendor, number: int, *stages: tuple[str, datetime]) -> str:
     deal_id = office.server.record_id("deal", number)
     office.book.put(
-        crm.CrmDeal(
+        crm.Deal(
             deal_id=deal_id,
             created_at=CREATED,
             modified_at=stages[-1][1],

@@ -59,6 +59,30 @@ def test_a_new_action_counts_new_conversions_and_leaves_the_counted_ones(
     assert (worth(sandbox, "222"), worth(sandbox, "333")) == ([150.0], [100.0])
 
 
+def test_another_account_in_the_place_of_one_that_counted_is_refused(
+    counted: Company, sandbox: Sandbox
+) -> None:
+    counted.configure((ACCOUNT, "555-666-7777"))
+    wins(counted, FIRST, amount=150)
+    with pytest.raises(UnsafePlanError, match=f"to account {ACCOUNT} that still count"):
+        counted.night(NIGHT[1])
+    assert set(sandbox.books.counted) == {f"{ACCOUNT}/111", f"{ACCOUNT}/222"}
+    counted.configure()
+    counted.night(NIGHT[1])
+    assert counted.value(FIRST) == 150.0
+
+
+def test_an_account_through_which_nothing_was_counted_is_replaced_in_place(
+    company: Company, sandbox: Sandbox
+) -> None:
+    company.configure((ACCOUNT, "555-666-7777"))
+    company.night(NIGHT[0])
+    company.configure()
+    wins(company, FIRST)
+    company.night(NIGHT[1])
+    assert company.value(FIRST) == 100.0
+
+
 def test_an_additional_rule_counts_its_milestone_of_deals_read_before(
     counted: Company, sandbox: Sandbox
 ) -> None:

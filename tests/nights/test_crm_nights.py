@@ -28,7 +28,7 @@ def win(hubspot: CrmOfVendor, number: int, amount: int = 100, *, has_click: bool
     """Put a won deal into the CRM, with a click ID of its own or none, and return its ID."""
     deal_id = hubspot.server.record_id("deal", number)
     hubspot.book.put(
-        crm.CrmDeal(
+        crm.Deal(
             deal_id=deal_id,
             created_at=CREATED,
             modified_at=WON_AT,
@@ -139,7 +139,7 @@ def test_a_sale_that_was_counted_stays_when_a_duplicate_is_merged_and_goes_when_
     sale, duplicate = win(hubspot, 1), hubspot.server.record_id("deal", 2)
     company.night(NIGHTS[0])
     hubspot.book.put(
-        crm.CrmDeal(
+        crm.Deal(
             deal_id=duplicate,
             created_at=NIGHTS[0],
             modified_at=NIGHTS[0],
@@ -178,12 +178,10 @@ def test_a_click_id_that_reaches_the_contact_late_is_still_found(
     company: Company, hubspot: CrmOfVendor
 ) -> None:
     contact = hubspot.server.record_id("contact", 1)
-    hubspot.book.put_person(
-        crm.CrmPerson(person_id=contact, created_at=CREATED, modified_at=CREATED)
-    )
+    hubspot.book.put_person(crm.Person(person_id=contact, created_at=CREATED, modified_at=CREATED))
     deal_id = win(hubspot, 1)
     hubspot.book.put(
-        crm.CrmDeal(
+        crm.Deal(
             **{  # the same, known by its contact alone
                 name: getattr(hubspot.book.deal(deal_id), name)
                 for name in (
@@ -210,7 +208,7 @@ def test_a_contact_that_is_associated_later_brings_its_click_although_no_record_
 ) -> None:
     deal_id = hubspot.server.record_id("deal", 1)
     hubspot.book.put(
-        crm.CrmDeal(
+        crm.Deal(
             deal_id=deal_id,
             created_at=CREATED,
             modified_at=WON_AT,
@@ -221,7 +219,7 @@ def test_a_contact_that_is_associated_later_brings_its_click_although_no_record_
     )
     contact = hubspot.server.record_id("contact", 1)
     hubspot.book.put_person(
-        crm.CrmPerson(
+        crm.Person(
             person_id=contact,
             created_at=CREATED,
             modified_at=CREATED,

@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 from convsync import pipeline
 from convsync.model.deal import WON
 from convsync.running.services import Services
-from convsync.sandbox.crm.book import CrmDeal
+from convsync.sandbox.crm.book import Deal
 from convsync.store import deals, runs
 from convsync.store.database import Database
 from tests.contract.crm_suite import CrmOffice
@@ -183,7 +183,7 @@ class EditedWhileRead(RuleBasedStateMachine):
             people=(contact,) if contact else (),
         )
 
-    def _any(self, pick: int) -> CrmDeal:
+    def _any(self, pick: int) -> Deal:
         there = self.office.book.modified()
         return there[pick % len(there)]
 

@@ -21,11 +21,11 @@ def put(office: CrmOfVendor, number: int, *stages: tuple[str, datetime], contact
     person = office.server.record_id("contact", contact)
     if office.book.person(person) is None:
         office.book.put_person(
-            crm.CrmPerson(person_id=person, created_at=CREATED, modified_at=CREATED)
+            crm.Person(person_id=person, created_at=CREATED, modified_at=CREATED)
         )
     deal_id = office.server.record_id("deal", number)
     office.book.put(
-        crm.CrmDeal(
+        crm.Deal(
             deal_id=deal_id,
             created_at=stages[0][1],
             modified_at=stages[-1][1],

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from convsync.sandbox.crm.book import CrmDeal, Telling
+from convsync.sandbox.crm.book import Deal, Telling
 from convsync.sandbox.crm.vendors import SERVERS, CrmOfVendor
 from tests.nights.company import Company
 
@@ -22,7 +22,7 @@ value = { kind = "fixed", amount = 150, currency = "EUR" }
 def put(crm: CrmOfVendor, *stages: str) -> str:
     """Put a deal that came into these stages day by day, and return its ID."""
     entered = [(stage, CREATED + timedelta(days=day)) for day, stage in enumerate(stages)]
-    deal = CrmDeal(
+    deal = Deal(
         deal_id=crm.server.record_id("deal", 1),
         created_at=CREATED,
         modified_at=BEGINS - timedelta(hours=9),

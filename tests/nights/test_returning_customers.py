@@ -31,7 +31,7 @@ def put_contact(office: CrmOfVendor, number: int) -> str:
     contact = office.server.record_id("contact", number)
     fields = {"gclid": f"click-of-{number}", "email": f"{number}@x.example", "consent": "yes"}
     office.book.put_person(
-        crm.CrmPerson(person_id=contact, created_at=CLICKED, modified_at=CLICKED, fields=fields)
+        crm.Person(person_id=contact, created_at=CLICKED, modified_at=CLICKED, fields=fields)
     )
     return contact
 
@@ -39,7 +39,7 @@ def put_contact(office: CrmOfVendor, number: int) -> str:
 def put_deal(office: CrmOfVendor, number: int, made_at: datetime, won_at: datetime) -> str:
     deal_id = office.server.record_id("deal", number)
     office.book.put(
-        crm.CrmDeal(
+        crm.Deal(
             deal_id=deal_id,
             created_at=made_at,
             modified_at=won_at,

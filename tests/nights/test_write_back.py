@@ -76,7 +76,7 @@ def put_deal(office: CrmOfVendor, number: int, gclid: str = "") -> None:
     contact = server.record_id("contact", number)
     fields = {"gclid": gclid or f"click-of-{number}", "consent": "yes"}
     book.put_person(
-        crm.CrmPerson(
+        crm.Person(
             person_id=contact,
             created_at=datetime.fromisoformat(CLICKED),
             modified_at=MQL,
@@ -84,7 +84,7 @@ def put_deal(office: CrmOfVendor, number: int, gclid: str = "") -> None:
         )
     )
     book.put(
-        crm.CrmDeal(
+        crm.Deal(
             deal_id=server.record_id("deal", number),
             created_at=MQL,
             modified_at=MQL,

@@ -153,9 +153,7 @@ def reserve(
     if not ready:
         return None
     number = batches.open_batch(connection, action, run_id=1, rows=len(ready), now=now)
-    ready.sort(key=lambda row: row.number)
-    numbers = [row.number for row in ready]
-    ledger.write_together(connection, moves.reserved_together(numbers, number, action))
+    ledger.write_together(connection, moves.reserved_together(ready.numbers, number, action))
     return ReservedBatch(number=number, action=action, rows=ready, left_at=now)
 
 

@@ -68,7 +68,7 @@ def judge(connection: Any, batch: ReservedBatch, outcomes: Sequence[Outcome]) ->
 
 
 def entries_of(connection: Any, batch: ReservedBatch) -> list[LedgerEntry]:
-    return ledger.entries_numbered(connection, [row.number for row in batch.rows])
+    return ledger.entries_numbered(connection, batch.rows.numbers)
 
 
 def deal_ids(database: Database, batch: ReservedBatch | None) -> list[str]:
@@ -124,7 +124,7 @@ def test_a_deferred_row_goes_out_when_its_time_has_come(database: Database) -> N
     again = reserve(database, now=NOW + HOUR)
     assert deal_ids(database, again) == ["D-1"]
     assert again is not None
-    assert [each.is_plain for each in again.rows] == [False]
+    assert again.rows.apart == {*again.rows.numbers}
     assert ledger_rows(database)["D-1"]["due_at"] is None
 
 
@@ -238,7 +238,7 @@ def test_rows_that_move_together_are_written_as_one_by_one(
     batch, bystander = reserved(database, "a", "b"), reserved(database, "bystander")
     with database.reading() as connection:
         before = entries_of(connection, batch)
-    moved = moves.settled_together([row.number for row in batch.rows], outcome, 1, ACTION)
+    moved = moves.settled_together(batch.rows.numbers, outcome, 1, ACTION)
     assert moved is not None
     with database.transaction("settle") as connection:
         ledger.write_together(connection, moved)
@@ -250,7 +250,7 @@ def test_rows_that_move_together_are_written_as_one_by_one(
 def test_rows_move_together_only_where_each_of_them_may(database: Database) -> None:
     batch = reserved(database, "a", "b")
     settle(database, batch, Confirmed(), Accepted(request_id="r-1"))
-    numbers = [row.number for row in batch.rows]
+    numbers = batch.rows.numbers
     moved = moves.settled_together(numbers, Confirmed(), batch.number, ACTION)
     assert moved is not None
     with pytest.raises(ForbiddenMoveError), database.transaction("settle") as connection:
@@ -346,7 +346,7 @@ def test_an_accepted_batch_is_asked_about_when_it_is_time(database: Database) ->
         pending = batches.pending(connection, batch.number)
         left = batches.rows_of(connection, pending.number, pending.action)
     assert (pending.request_id, pending.answered_at, pending.rows) == ("r-1", NOW, 1)
-    assert left == batch.rows
+    assert [*left.statements] == [*batch.rows.statements]
 
 
 def test_a_verdict_is_asked_for_only_those_rows_that_were_accepted(database: Database) -> None:

@@ -127,7 +127,7 @@ def test_a_batch_is_found_without_reading_all_that_was_sent_before(postgresql: D
         assert reserve(connection, limit=DEALS - 20)
         with listening(connection) as heard:
             left = batches.ready(connection, ACTION, limit=10, now=NOW)
-        assert [row.number for row in left] == [*range(DEALS - 19, DEALS - 9)]
+        assert [*left.numbers] == [*range(DEALS - 19, DEALS - 9)]
         assert sum(rows_read(connection, statement, given) for statement, given in heard) == 10
 
 

@@ -43,6 +43,11 @@ def nights_in(connection: Connection, folder: Path) -> Nights:
         pytest.param("Ä-17", "A\u0308-17", id="its accent stands apart"),
         pytest.param("Ä-17", "Ã„-17", id="in the wrong encoding"),
         pytest.param("12345", "１２３４５", id="in wide digits"),
+        pytest.param("12345", "OPP-12345", id="with a word before it"),
+        pytest.param("12345", "Deal12345", id="with letters before it"),
+        pytest.param("OPP-12345", "12345", id="without the word before it"),
+        pytest.param("12345", "https://crm.example/deals/12345", id="as the end of its address"),
+        pytest.param("12345", "12345-deal", id="with a word behind it"),
     ],
 )
 def test_a_known_id_in_another_form_is_held_back_and_no_second_deal(
@@ -82,6 +87,16 @@ def test_ids_in_two_forms_are_two_deals_in_a_first_read_and_where_they_are_exact
         nights.source = replace(nights.source, ids_are_exact=True)
         nights.night(row("0012"), row("12", "200"), row("012"))
         assert nights.planned == ["012"]
+
+
+def test_ids_that_share_their_digits_are_two_deals_if_they_were_never_won_at_once(
+    database: Database, tmp_path: Path
+) -> None:
+    with rolled_back(database) as connection:
+        nights = nights_in(connection, tmp_path)
+        nights.night(row("12345"), row("D-99"))
+        nights.night(row("12345"), row("D-99"), ("OPP-12345", "2026-02-21", "100", "DE", "", ""))
+        assert nights.planned == ["OPP-12345"]
 
 
 @pytest.mark.parametrize("deal_id", ["00651000001AbCdAAK", "a1B2", "D-17a"])

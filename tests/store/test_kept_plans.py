@@ -27,7 +27,7 @@ def planned(connection: Connection, *deal_ids: str) -> int:
 def sent(connection: Connection, run_id: int) -> list[OrderId]:
     """Reserve all that agrees with a kept plan; return its order IDs."""
     batch = reserve(connection, only=OfKeptPlan(run_id))
-    return [] if batch is None else [row.statement.order_id for row in batch.rows]
+    return [] if batch is None else [one.order_id for one in batch.rows.statements]
 
 
 def test_what_agrees_goes_and_nothing_that_was_planned_beside_it(database: Database) -> None:

@@ -29,6 +29,7 @@ from tests.builders import ACTION, DENIED, GRANTED, NOW, WON_AT, a_statement, us
 API = Api()
 CUSTOMER = Customer(customer_id="1234567890", variables={"days_to_close": "77"})
 DAY = timedelta(days=1)
+DATA_CONSTRAINT_VIOLATION = 3
 
 
 def a_batch(*statements: Statement, number: int = 7) -> Batch:
@@ -481,15 +482,23 @@ def test_an_internal_error_on_every_row_may_have_been_heard() -> None:
     assert not raised.value.surely_not_taken
 
 
-def test_a_quota_spent_half_way_puts_off_the_rest() -> None:
-    outcomes = answered(
-        of_many(3), an_error("quota_error", 2, row=1, delay_s=90), an_error("quota_error", 2, row=2)
+@pytest.mark.parametrize(
+    ("family", "number"),
+    [("quota_error", 2), ("internal_error", 4), ("database_error", 2)],
+)
+def test_a_wrong_moment_for_some_rows_leaves_these_to_a_request_of_their_own(
+    family: str, number: int
+) -> None:
+    errors = an_error(family, number, row=1, delay_s=90), an_error(family, number, row=2)
+    assert answered(of_many(3), *errors) == [Confirmed(), Untried(), Untried()]
+
+
+def test_a_field_that_the_database_refuses_is_no_wrong_moment() -> None:
+    errors = [an_error("database_error", DATA_CONSTRAINT_VIOLATION, row=row) for row in range(2)]
+    assert (
+        answered(of_many(2), *errors)
+        == [Rejected(code="database_error.DATA_CONSTRAINT_VIOLATION")] * 2
     )
-    assert outcomes == [
-        Confirmed(),
-        Deferred(code="RESOURCE_EXHAUSTED", until=NOW + timedelta(seconds=90)),
-        Deferred(code="RESOURCE_EXHAUSTED", until=NOW + timedelta(hours=1)),
-    ]
 
 
 @pytest.mark.parametrize(

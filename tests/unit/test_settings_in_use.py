@@ -19,7 +19,7 @@ from convsync.settings.money_tables import EcbRatesTable
 from convsync.settings.platforms import OF_KIND
 from convsync.settings.values import Table
 from convsync.upload.ad_account import CannotAsk
-from convsync.wiring import formats_of
+from convsync.wiring import formats_of, watch
 from convsync.wiring.collecting import sites_of
 from convsync.wiring.rates import rates_file
 
@@ -283,9 +283,9 @@ def test_every_setting_is_read_when_things_are_wired(
     wiring.run_limits_of(settings)
     wiring.cost_terms_of(settings)
     wiring.learning_terms_of(settings)
-    wiring.watch_of(settings)
-    wiring.metrics_token_of(settings)
-    wiring.digest_times_of(settings)
+    watch.watch_of(settings)
+    watch.metrics_token_of(settings)
+    watch.digest_times_of(settings)
     wiring.proxy_terms_of(settings)
     wiring.oidc_terms_of(settings)
     wiring.let_sandbox_follow(settings, None)

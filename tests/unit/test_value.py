@@ -52,6 +52,8 @@ DAY = timedelta(days=1)
         pytest.param(None, Reason.AMOUNT_MISSING, 2, id="missing"),
         pytest.param("0", Reason.AMOUNT_ZERO, 1, id="zero"),
         pytest.param("-0.00", Reason.AMOUNT_ZERO, 1, id="minus zero"),
+        pytest.param("1e-7", Reason.AMOUNT_ZERO, 1, id="less than can be kept"),
+        pytest.param("0.004", Reason.AMOUNT_ZERO, 1, id="less than half a cent"),
         pytest.param("-0.01", Reason.AMOUNT_ABSURD, 3, id="below zero"),
         pytest.param("1000000.01", Reason.AMOUNT_ABSURD, 3, id="above the limit"),
         pytest.param("NaN", Reason.AMOUNT_ABSURD, 3, id="not a number"),
@@ -83,6 +85,18 @@ def test_an_amount_nobody_could_hold_is_absurd_without_any_limit() -> None:
 def test_a_replacement_of_zero_is_sent_as_zero() -> None:
     amounts = AmountOutcomes(zero=Decimal(0))
     assert value_of(a_deal(amount=0), a_rule(amounts=amounts), now=NOW) == usd(0)
+
+
+def test_a_share_of_less_than_half_a_cent_is_zero() -> None:
+    rule = a_rule(value=ShareOfAmount(share=Decimal("0.1")), amounts=AmountOutcomes())
+    assert value_of(a_deal(amount="0.04"), rule, now=NOW) == NotSent(reason=Reason.AMOUNT_ZERO)
+    replaced = a_rule(value=ShareOfAmount(share=Decimal("0.1")), amounts=REPLACED)
+    assert value_of(a_deal(amount="0.04"), replaced, now=NOW) == usd("0.10")
+
+
+def test_half_a_yen_is_zero() -> None:
+    outcome = value_of(a_deal(amount="0.4", currency="JPY"), a_rule(), now=NOW)
+    assert outcome == NotSent(reason=Reason.AMOUNT_ZERO)
 
 
 def test_an_amount_without_a_currency_is_not_sent() -> None:

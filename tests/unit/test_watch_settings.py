@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from convsync import wiring
 from convsync.errors import OperatorError
 from convsync.settings import load_settings
+from convsync.wiring import watch
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "sandbox.toml"
 NOW = datetime(2026, 3, 3, 1, tzinfo=UTC)
@@ -48,7 +48,7 @@ def test_times_of_day_need_the_companys_clock(tmp_path: Path) -> None:
 
 def test_the_schedules_zone_is_the_companys(tmp_path: Path) -> None:
     settings = load_settings(written(tmp_path, '[schedule]\nat = ["02:00", "14:00"]'))
-    timetable = wiring.timetable_of(settings)
+    timetable = watch.timetable_of(settings)
     assert timetable is not None
     assert timetable.next_after(NOW) == NOW + timedelta(hours=12)
     assert str(timetable) == "at 02:00 and 14:00, Europe/Berlin"
@@ -57,7 +57,7 @@ def test_the_schedules_zone_is_the_companys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("every", "minutes"), [("15m", 15), ("2h", 120), ("1 hour", 60)])
 def test_every_so_often(tmp_path: Path, every: str, minutes: int) -> None:
     settings = load_settings(written(tmp_path, f'[schedule]\nevery = "{every}"'))
-    assert wiring.timetable_of(settings) is not None
+    assert watch.timetable_of(settings) is not None
     assert settings.schedule.every == minutes
 
 
@@ -69,7 +69,7 @@ def test_urls_are_several_with_blanks_between_them_and_never_shown(
     (secrets / "CONVSYNC_ALERTS__URLS").write_text("json://a.example/hunter2\nslack://b/hunter2\n")
     monkeypatch.setenv("CONVSYNC_SECRETS_DIR", str(secrets))
     settings = load_settings(written(tmp_path, ""))
-    targets = wiring.watch_of(settings).alarm.targets
+    targets = watch.watch_of(settings).alarm.targets
     assert [target.name for target in targets] == [
         "alert target 1 (json://…)",
         "alert target 2 (slack://…)",

@@ -62,12 +62,6 @@ class AudienceKeeper:
         self._refusal: OperatorError | None = None
         self.problems: list[str] = []
 
-    @property
-    def is_needed(self) -> bool:
-        """True where there are audiences, or lists that have kept some."""
-        with self._session.transaction("list audiences") as connection:
-            return bool(self._audiences or audience_lists.all_lists(connection))
-
     @log.phase("audiences")
     def keep(self) -> Sequence[Renewal]:
         """Bring every list there; return what that took.

@@ -1,6 +1,7 @@
 """The command line: a file per family of commands, and one place where errors become exit codes.
 
-Commands import what they need when they are called, so that `--help` is quick.
+A command's module is imported when the command is typed (`families`), and what it needs when it is
+called, so that `--version` and `run --help` are quick.
 """
 
 import os
@@ -12,89 +13,22 @@ from typing import Annotated, Any
 import typer
 
 from convsync import __version__, log
-from convsync.cli import (
-    alerts,
-    audiences,
-    audit,
-    auth,
-    check,
-    clicks,
-    collect,
-    costs,
-    customer,
-    db,
-    deals,
-    digest,
-    errors,
-    explain,
-    find,
-    forget,
-    init,
-    keys,
-    mcp,
-    notes,
-    output,
-    past_runs,
-    quarantine,
-    report,
-    runs,
-    sandbox,
-    schedule,
-    serve,
-    status,
-    streams,
-    tell,
-    users,
-    values,
-)
+from convsync.cli import output, streams
 from convsync.cli.collector import spare_the_collector
+from convsync.cli.families import Families
 from convsync.errors import ConvsyncError, StoppedError, UnsafePlanError
 from convsync.log import LogFormat
 from convsync.process import tracing
 
 app = typer.Typer(
     name="convsync",
+    cls=Families,
     help="Reports which ad clicks became qualified leads and sales, and accounts for every deal.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # which takes `[milestones]` in a help text for a style, and drops it
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("init")(init.init)
-app.command("run")(runs.run)
-app.command("plan")(runs.plan)
-app.command("backfill")(runs.backfill)
-app.command("retry")(runs.retry)
-app.command("release")(runs.release)
-app.command("forget")(forget.forget)
-app.command("explain")(explain.explain)
-app.command("find")(find.find)
-app.command("customer")(customer.customer)
-app.command("errors")(errors.errors)
-app.command("deals")(deals.deals)
-app.command("status")(status.status)
-app.command("check")(check.check)
-app.command("digest")(digest.digest)
-app.command("schedule")(schedule.schedule)
-app.command("serve")(serve.serve)
-app.command("mcp")(mcp.mcp)
-app.add_typer(alerts.app, name="alerts")
-app.add_typer(audiences.app, name="audiences")
-app.add_typer(audit.app, name="audit")
-app.add_typer(tell.app, name="tell")
-app.add_typer(sandbox.app, name="sandbox")
-app.add_typer(auth.app, name="auth")
-app.add_typer(clicks.app, name="clicks")
-app.add_typer(collect.app, name="collect")
-app.add_typer(costs.app, name="costs")
-app.add_typer(past_runs.app, name="runs")
-app.add_typer(keys.app, name="keys")
-app.add_typer(quarantine.app, name="quarantine")
-app.add_typer(report.app, name="report")
-app.add_typer(values.app, name="values")
-app.add_typer(notes.app, name="note")
-app.add_typer(users.app, name="users")
-app.add_typer(db.app, name="db")
 
 
 LogFormatOption = Annotated[
@@ -173,18 +107,7 @@ def _run() -> int:
 @cache
 def _commands() -> Any:
     """Return the commands, built once however often a process runs one."""
-    commands = typer.main.get_command(app)
-    _leave_types_out(commands)
-    return commands
-
-
-def _leave_types_out(command: Any) -> None:
-    """Let help name each argument as its metavar does, without the type of Python behind it."""
-    for parameter in command.params:
-        if parameter.param_type_name == "argument":
-            parameter.display_type_rich = lambda ctx: None  # typer has no setting for it
-    for inner in getattr(command, "commands", {}).values():
-        _leave_types_out(inner)
+    return typer.main.get_command(app)
 
 
 def _this_command() -> str:

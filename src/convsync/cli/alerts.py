@@ -28,10 +28,10 @@ def send_test(config: Config = DEFAULT_CONFIG) -> None:
 
     The dead man's switch gets only a note.
     """
-    from convsync import wiring
     from convsync.watch.delivery import Ping, ping, require_targets
+    from convsync.wiring.watch import watch_of
 
-    alarm = wiring.watch_of(options.load(config)).alarm
+    alarm = watch_of(options.load(config)).alarm
     if alarm.targets or not alarm.ping_url:
         require_targets(alarm.targets)
     results = [
@@ -61,11 +61,11 @@ def check(config: Config = DEFAULT_CONFIG, as_of: AsOf = None) -> None:
     Run it by a separate timer, on another machine if possible: it reports a night that never
     started, and what quiet hours delayed. Exits 1 if something could not be delivered.
     """
-    from convsync import wiring
+    from convsync.wiring.watch import watch_of
 
     settings = options.load(config)
     with options.ledger(settings) as database:
-        told = wiring.watch_of(settings).tell(database, now_of(settings, as_of))
+        told = watch_of(settings).tell(database, now_of(settings, as_of))
     typer.echo(_in_words(told))
     if not told.is_delivered and not told.is_quiet:
         raise typer.Exit(1)
@@ -76,12 +76,12 @@ def list_states(
     config: Config = DEFAULT_CONFIG, as_of: AsOf = None, form: FormatOption = Format.TABLE
 ) -> None:
     """List what is wrong at the moment: since when it was seen, and when people were alerted."""
-    from convsync import wiring
     from convsync.store import alert_states
+    from convsync.wiring.watch import watch_of
 
     settings = options.load(config)
     with options.ledger(settings) as database:
-        _, findings = wiring.watch_of(settings).look(database, now_of(settings, as_of))
+        _, findings = watch_of(settings).look(database, now_of(settings, as_of))
         with database.reading() as connection:
             known = alert_states.recall(connection)
     rows = []
@@ -114,10 +114,10 @@ def acknowledge(
 
     It is sent again if it grows tenfold, and once more when it is over.
     """
-    from convsync import wiring
     from convsync.clock import system_clock
     from convsync.decisions.whoami import os_user
     from convsync.watch import acknowledging
+    from convsync.wiring.watch import watch_of
 
     settings = options.load(config)
     now, who = now_of(settings, as_of), by or os_user()
@@ -126,7 +126,7 @@ def acknowledge(
             acknowledging.reopen(database, state, by=who, now=now, real_clock=system_clock)
             typer.echo(f"{state} is open again: the next look tells it.")
             return
-        _, findings = wiring.watch_of(settings).look(database, now)
+        _, findings = watch_of(settings).look(database, now)
         finding = acknowledging.acknowledge(
             database, findings, state, by=who, now=now, real_clock=system_clock
         )

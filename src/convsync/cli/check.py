@@ -61,6 +61,7 @@ def all_findings(settings: "Settings", now: "datetime | None") -> "list[Finding]
     from convsync.report.write_back_check import findings_of_write_back
     from convsync.values.versions import findings, wants_learned_values
     from convsync.watch.set_up import problems_of
+    from convsync.wiring.watch import watch_of
 
     wiring.let_sandbox_follow(settings, now)
     with wiring.opened(settings, as_of=now) as services:
@@ -87,7 +88,7 @@ def all_findings(settings: "Settings", now: "datetime | None") -> "list[Finding]
             currency=settings.company.currency,
             today=services.clock().astimezone(zone).date(),
         )
-        written += problems_of(wiring.watch_of(settings), services.clock())
+        written += problems_of(watch_of(settings), services.clock())
     return [*found, *written]
 
 
@@ -99,13 +100,14 @@ def offline_findings(
     from convsync.report.check import findings_of_ledger
     from convsync.values.versions import findings, wants_learned_values
     from convsync.watch.set_up import problems_of
+    from convsync.wiring.watch import watch_of
 
     rules = wiring.rules_of(settings)
     sources = [*settings.deals, *settings.clicks]
     found = findings_of_ledger(database, [rule.name for rule in rules], sources)
     if wants_learned_values(rules) and found[0].severity is None:
         found += findings(database, rules, wiring.learning_terms_of(settings), now)
-    return [*found, *problems_of(wiring.watch_of(settings), now)]
+    return [*found, *problems_of(watch_of(settings), now)]
 
 
 def _of_file(path: Path) -> "list[Finding]":

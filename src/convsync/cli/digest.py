@@ -77,10 +77,11 @@ def _send(
     from convsync.watch import weekly
     from convsync.watch.delivery import require_targets
     from convsync.watch.weekly import Delivery
+    from convsync.wiring.watch import digest_times_of, watch_of
 
-    alarm = wiring.watch_of(settings).alarm
+    alarm = watch_of(settings).alarm
     require_targets(alarm.targets)
-    timetable = wiring.digest_times_of(settings)
+    timetable = digest_times_of(settings)
     due_at = None if timetable is None else weekly.due_at(week, timetable)
     if due_at is not None and now < due_at and not again:
         due = output.local_time(due_at, wiring.company_zone(settings))[:16]
@@ -100,6 +101,7 @@ def _message(
     from convsync import wiring
     from convsync.report.week import week_in_figures
     from convsync.watch.weekly import message_of
+    from convsync.wiring.watch import watch_of
 
     figures = week_in_figures(
         database,
@@ -110,4 +112,4 @@ def _message(
         exchange=wiring.exchange_of(settings),
         absurd_above=wiring.absurd_above(settings),
     )
-    return message_of(figures, wiring.watch_of(settings).alarm.name)
+    return message_of(figures, watch_of(settings).alarm.name)

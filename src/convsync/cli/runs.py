@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from convsync import log
-from convsync.cli import options, output, signals, watching
+from convsync.cli import collector, options, output, signals, watching
 from convsync.cli.options import (
     DEFAULT_CONFIG,
     AsOf,
@@ -294,6 +294,7 @@ def services_for(
     if closing is None:
         with wiring.opened(settings, as_of=now, progress=progress) as services:
             migrate.require_current(services.database)
+            collector.start_is_over()
             yield replace(services, by=by or services.by)
         return
     with (
@@ -301,6 +302,7 @@ def services_for(
         wiring.opened(settings, as_of=now, progress=progress, sleep=stop.sleep) as services,
     ):
         migrate.require_current(services.database)
+        collector.start_is_over()
         yield replace(services, on_close=closing.append, stop=stop, by=by or services.by)
 
 

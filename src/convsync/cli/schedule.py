@@ -60,18 +60,18 @@ def schedule(
     when it is due, or after the next night. SIGTERM ends it; a run in progress stops at its next
     safe step.
     """
-    from convsync import wiring
     from convsync.clock import system_clock
     from convsync.store import watching
     from convsync.watch.scheduler import Commands, Schedule, is_to_catch_up
+    from convsync.wiring.watch import digest_times_of, watch_of
 
     settings = _scheduled(config, at or [], every)
     timetable = _timetable_of(settings)
-    now, quiet = system_clock(), wiring.watch_of(settings).alarm.quiet
+    now, quiet = system_clock(), watch_of(settings).alarm.quiet
     with options.ledger(settings) as database, database.reading() as connection:
         is_missed = is_to_catch_up(watching.last_night(connection, now), timetable, now)
     plan, commands, place = Schedule(system_clock), Commands(), ("--config", str(config))
-    digest_times = wiring.digest_times_of(settings)
+    digest_times = digest_times_of(settings)
 
     def night() -> None:
         commands.run("run", *place)
@@ -92,9 +92,10 @@ def schedule(
 
 
 def _timetable_of(settings: "Settings") -> "Timetable":
-    from convsync import wiring
 
-    timetable = wiring.timetable_of(settings)
+    from convsync.wiring.watch import timetable_of
+
+    timetable = timetable_of(settings)
     if timetable is None:
         raise OperatorError(
             'When? Set [schedule] at = "02:00" or every = "15m", or pass --at or --every.'
@@ -121,13 +122,14 @@ def _serve(settings: "Settings", host: str, port: int) -> Callable[[], None]:
     from convsync import wiring
     from convsync.clock import system_clock
     from convsync.watch.serving import Server
+    from convsync.wiring.watch import metrics_token_of, watch_of
 
-    watch, database = wiring.watch_of(settings), wiring.database_of(settings)
+    watch, database = watch_of(settings), wiring.database_of(settings)
     server = Server(
         lambda: watch.look(database, system_clock()),
         host=host,
         port=port,
-        token=wiring.metrics_token_of(settings),
+        token=metrics_token_of(settings),
     )
     output.note(f"figures: http://{host}:{server.port}/metrics")
 

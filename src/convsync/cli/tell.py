@@ -47,11 +47,11 @@ def send(config: Config = DEFAULT_CONFIG) -> None:
 
     Every run does this at its end.
     """
-    from convsync import wiring
     from convsync.watch.sales import tell
+    from convsync.wiring.watch import sales_of
 
     settings = options.load(config)
-    sales = wiring.sales_of(settings)
+    sales = sales_of(settings)
     if sales is None:
         raise OperatorError("There is no [tell.routes.NAME]: docs/telling.md says how to add one.")
     with options.ledger(settings) as database:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from convsync.report.closing import Closing
     from convsync.settings import Settings
     from convsync.store.database import Database
-    from convsync.watch.night import Night
+    from convsync.watch.ending import Night
 
 Check = Annotated[
     bool,
@@ -44,7 +44,7 @@ def night_watched(
 
     from convsync import wiring
     from convsync.clock import system_clock
-    from convsync.watch.night import Night, tell_of_no_settings, watched
+    from convsync.watch.ending import Night
 
     night = Night(closings=closings)
     if not is_wanted:
@@ -53,14 +53,36 @@ def night_watched(
     try:
         settings = options.load(config)
     except OperatorError as error:
-        tell_of_no_settings(wiring.alarm_without_settings(config), error)
+        _tell_of_no_settings(config, error)
         raise
-    now = min(now_of(settings, as_of), system_clock())  # the run refuses what has not come yet
-    with (
-        closing(wiring.database_of(settings)) as database,
-        watched(wiring.watch_of(settings), database, now, night),
-    ):
-        yield night
+    with closing(wiring.database_of(settings)) as database:
+        if not (wiring.is_watched(settings) or _is_acknowledged(database)):
+            yield night
+            return
+        from convsync.watch.night import watched
+        from convsync.wiring.watch import watch_of
+
+        now = min(now_of(settings, as_of), system_clock())  # the run refuses what has not come yet
+        with watched(watch_of(settings), database, now, night):
+            yield night
+
+
+def _tell_of_no_settings(config: Path, error: OperatorError) -> None:
+    from convsync.watch.night import tell_of_no_settings
+    from convsync.wiring.watch import alarm_without_settings
+
+    tell_of_no_settings(alarm_without_settings(config), error)
+
+
+def _is_acknowledged(database: "Database") -> bool:
+    """True where somebody answers for a state, which a run may end."""
+    from convsync.store import alert_states
+
+    try:
+        with database.reading() as connection:
+            return bool(alert_states.recall(connection))
+    except ConvsyncError:
+        return False  # the run will say what is wrong with the ledger
 
 
 def look_again(config: Path, as_of: str | None, closings: "Sequence[Closing]" = ()) -> None:
@@ -73,9 +95,11 @@ def look_again(config: Path, as_of: str | None, closings: "Sequence[Closing]" = 
     from convsync import log, wiring
 
     settings = options.load(config)
-    watch = wiring.watch_of(settings)
-    if watch.is_idle:
+    if not wiring.is_watched(settings):
         return
+    from convsync.wiring.watch import watch_of
+
+    watch = watch_of(settings)
     try:
         with closing(wiring.database_of(settings)) as database:
             said = str(closings[-1]) if closings else ""
@@ -109,13 +133,13 @@ def now_of(settings: "Settings", as_of: str | None) -> datetime:
 
 def check(config: Path, as_of: str | None, max_age: str | None) -> None:
     """Print one line of how the nights stand, for a monitor, and exit with 0, 1 or 2."""
-    from convsync import wiring
     from convsync.watch.verdict import verdict_of
+    from convsync.wiring.watch import watch_of
 
     longest = options.span("--max-age", max_age) if max_age else None
     settings = options.load(config)
     with options.ledger(settings) as database:
-        facts, findings = wiring.watch_of(settings).look(database, now_of(settings, as_of))
+        facts, findings = watch_of(settings).look(database, now_of(settings, as_of))
     verdict = verdict_of(facts, findings, longest)
     typer.echo(verdict.line)
     raise typer.Exit(int(verdict.level))

@@ -65,11 +65,26 @@ class Amount(NamedTuple):
     """A number, and the currency written beside it if there is one.
 
     `may_mean` holds the currencies of a sign that several use; without such a sign it is empty.
+    Where the sign stands `in_format` alone, a currency that the record states goes before it.
     """
 
     number: Decimal
     currency: str | None = None
     may_mean: frozenset[str] = frozenset()
+    in_format: bool = False
+
+
+class ShownAmount(float):
+    """A number of a spreadsheet whose format shows a currency: its sign or its code."""
+
+    __slots__ = ("sign",)
+    sign: str
+
+    def __new__(cls, number: float, sign: str) -> "ShownAmount":
+        """Make one of a number and what stands beside it."""
+        cell = super().__new__(cls, number)
+        cell.sign = sign
+        return cell
 
 
 class AmountReader:
@@ -106,7 +121,11 @@ class AmountReader:
         """Return the amount a typed value states, or raise CellError."""
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
             raise CellError(f"holds a {type(value).__name__} where an amount should be")
-        return Amount(_money(Decimal(str(value))))
+        number = _money(Decimal(str(value)))
+        if not isinstance(value, ShownAmount):
+            return Amount(number)
+        may_mean = _MAY_MEAN.get(value.sign.lower(), frozenset())
+        return Amount(number, _currency_of(value.sign), may_mean, in_format=True)
 
     def _unreadable(self, text: str) -> CellError:
         sign = "comma" if self._has_decimal_comma else "dot"
@@ -139,10 +158,18 @@ def _currency_in(written: re.Match[str]) -> str | None:
     """Return the one currency written beside a number, None for none or a sign of several."""
     if written["before"] and written["after"]:
         return _UNKNOWN
-    word = written["before"] or written["after"]
-    if not word or word.lower() in _MAY_MEAN:
+    return _currency_of(written["before"] or written["after"] or "")
+
+
+def _currency_of(sign: str) -> str | None:
+    if not sign or sign.lower() in _MAY_MEAN:
         return None
-    return word if word in CURRENCIES else _CURRENCY_OF_SIGN.get(word, _UNKNOWN)
+    return sign if sign in CURRENCIES else _CURRENCY_OF_SIGN.get(sign, _UNKNOWN)
+
+
+def is_sign(text: str) -> bool:
+    """Return whether a text is the code of a currency, or a sign of one or of several."""
+    return bool(text) and _currency_of(text) != _UNKNOWN
 
 
 def _money(number: Decimal) -> Decimal:

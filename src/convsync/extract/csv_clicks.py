@@ -12,7 +12,9 @@ that is corrected, or turns up, may have been logged long ago.
 
 What may read otherwise the next time stays behind the mark: a last line without its end, a row at
 the end that is unsound as a whole, and all from the first block with a row that was logged after
-the window. Files in UTF-16, or with lines that end in a carriage return alone, are read whole.
+the window. A last line without its end is not even read in a log that had none before: somebody may
+be writing it, and half a click ID looks like a whole one. The next read reads it. Files in UTF-16,
+or with lines that end in a carriage return alone, are read whole.
 
 To read rows, and hash who is in them, takes as long as to store them. So where much is to be read,
 a process of its own reads while this one stores, in blocks four times as large: the larger an index
@@ -31,12 +33,13 @@ from convsync.extract.blocks import SIZE, Blocks, ends_lines_with_a_byte, status
 from convsync.extract.cell_error import CellError
 from convsync.extract.click_columns import Row, SightingColumns
 from convsync.extract.csv_form import FileForm, codec_of, may_lead_to_parameters, opened
-from convsync.extract.csv_rows import UNDECODED, CsvFile
+from convsync.extract.csv_rows import CsvFile
 from convsync.extract.layout import NumberedRow
 from convsync.extract.looks import LookedAt, columns_of
 from convsync.extract.mapping import CellFormat, ClickColumns
 from convsync.extract.plain_lines import LONGEST_CELL
 from convsync.extract.row_digest import digest_of_reading
+from convsync.extract.row_problems import ENDS_OPEN, UNDECODED, ends_whole
 from convsync.extract.rows import SightingRows
 from convsync.extract.source import ClickChunk, chunk_of, chunks_of
 from convsync.extract.table_file import in_zone_of, is_workbook, opened_table
@@ -61,6 +64,7 @@ class CsvClicks:
     lag: timedelta = timedelta(0)
     overlap: timedelta = field(default=timedelta(0), init=False)
     block_size: int = SIZE
+    ended_whole: bool | None = None
     clock: Clock = system_clock
     apart_from: int = 32 << 20
     """The bytes to be read from which on another process reads them."""
@@ -74,6 +78,10 @@ class CsvClicks:
         """Raise OperatorError unless the file can be opened and has every mapped column."""
         with opened_table(self.path, self.form) as file:
             SightingRows(self.columns, in_zone_of(file, self.cells), file.header)
+
+    def ends_whole(self) -> bool:
+        """Return whether the file ends with a line break now, if its last line is a row."""
+        return is_workbook(self.path) or ends_whole(self.path, self.form)
 
     @contextmanager
     def looked_at(self) -> Iterator[LookedAt]:
@@ -118,7 +126,7 @@ class CsvClicks:
         with opened(self.path) as binary:
             codec = codec_of(self.path, self.form.encoding)
             blocks = Blocks(binary, self.path, codec, self.block_size)
-            file = CsvFile(blocks, self.path, self.form)
+            file = CsvFile(blocks, self.path, self.form, ended_whole=bool(self.ended_whole))
             reader = _BlockReader(self, blocks, file, window)
             status = self._status(os.fstat(binary.fileno()))
             mark = self._beginning()
@@ -133,9 +141,11 @@ class CsvClicks:
             file.raise_if_shrunk()
 
     def _read_rows(self, window: Period) -> Iterator[ClickChunk]:
-        with opened_table(self.path, self.form) as file:
+        ended_whole = bool(self.ended_whole)
+        with opened_table(self.path, self.form, ended_whole=ended_whole) as file:
             sightings = SightingRows(self.columns, in_zone_of(file, self.cells), file.header)
-            yield from chunks_of(sightings.logged(file.rows(), window))
+            whole = (row for row in file.rows() if row.problem is not ENDS_OPEN)
+            yield from chunks_of(sightings.logged(whole, window))
             file.raise_if_shrunk()
 
     def _beginning(self) -> FileMark:
@@ -241,6 +251,9 @@ class _BlockReader:
 
     def _rows_of_block(self) -> Iterator[NumberedRow]:
         for row in self._one_by_one:
+            if row.problem is ENDS_OPEN:
+                self.has_left_rows = True
+                continue
             if row.problem:
                 self._is_sound = False
             elif self._sightings.is_left(row.cells, self._window):

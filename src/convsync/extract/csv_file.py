@@ -24,10 +24,11 @@ from convsync.extract.layout import NumberedRow, RowCells
 from convsync.extract.looks import LookedAt, columns_of
 from convsync.extract.mapping import CellFormat, DealColumns
 from convsync.extract.row_digest import digest_of_reading
+from convsync.extract.row_problems import ends_whole
 from convsync.extract.rows import DealRow, DealRows
 from convsync.extract.several_rows import Repeated, RowsPerDeal, gathered
 from convsync.extract.source import Bookmark, Record, StoredAs
-from convsync.extract.table_file import TableFile, in_zone_of, opened_table
+from convsync.extract.table_file import TableFile, in_zone_of, is_workbook, opened_table
 from convsync.model.period import Period
 
 T = TypeVar("T")
@@ -53,11 +54,16 @@ class CsvDeals:
     lag: timedelta = field(default=timedelta(0), init=False)
     overlap: timedelta = field(default=timedelta(0), init=False)
     reads_all: bool = field(default=True, init=False)
+    ended_whole: bool | None = None
 
     def check_columns(self) -> None:
         """Raise OperatorError unless the file can be opened and has every mapped column."""
         with self._opened() as file:
             self._records(file)
+
+    def ends_whole(self) -> bool:
+        """Return whether the file ends with a line break now, if its last line is a row."""
+        return is_workbook(self.path) or ends_whole(self.path, self.form)
 
     @contextmanager
     def looked_at(self) -> Iterator[LookedAt]:
@@ -135,7 +141,7 @@ class CsvDeals:
         return digest_of_reading(*form, self.columns, in_zone_of(file, self.cells))
 
     def _opened(self) -> AbstractContextManager[TableFile]:
-        return opened_table(self.path, self.form)
+        return opened_table(self.path, self.form, ended_whole=bool(self.ended_whole))
 
     def _records(self, file: TableFile) -> DealRows:
         cells = in_zone_of(file, self.cells)

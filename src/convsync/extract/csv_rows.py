@@ -11,7 +11,6 @@ such a row ends follows from the line alone, so it is one whole row again.
 import csv
 import io
 import os
-import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +36,7 @@ from convsync.extract.csv_form import (
 from convsync.extract.layout import Header, NumberedRow, RowCells
 from convsync.extract.plain_lines import LONGEST_CELL, first_cells
 from convsync.extract.row_digest import digest_of_row
+from convsync.extract.row_problems import UNDECODED, RowForm
 from convsync.extract.source import StoredAs, Unchanged
 
 MOST_LINES: Final = 1_000
@@ -45,20 +45,19 @@ FEW_LINES: Final = 20
 """How many it may span where the lines were looked at before, in a row that did not end."""
 READ_AHEAD: Final = 500
 """How many lines are read, and digested, before the rows in them are handed on."""
-UNDECODED = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of a byte
 _EMPTY = NumberedRow(0, ())
 _NUMBERED: Final[Any] = partial(tuple.__new__, NumberedRow)  # makes one without a call in Python
 
 
 @contextmanager
-def opened_csv(path: Path, form: FileForm) -> Iterator["CsvFile"]:
+def opened_csv(path: Path, form: FileForm, *, ended_whole: bool = False) -> Iterator["CsvFile"]:
     """Open a CSV file; OperatorError where that cannot be."""
     codec = codec_of(path, form.encoding)
     with (
         opened(path) as binary,
         io.TextIOWrapper(binary, codec, errors="surrogateescape", newline="") as file,
     ):
-        yield CsvFile(file, path, form)
+        yield CsvFile(file, path, form, ended_whole=ended_whole)
 
 
 class CsvFile:
@@ -68,10 +67,13 @@ class CsvFile:
     mapped column is among them (spreadsheets leave them out); any other row whose cells do not
     match the header is a problem, as nothing tells which cell is which.
 
-    `delimiter` is the one in use; `time_zone` is that of the rows where the file states one.
+    `delimiter` is the one in use; `time_zone` is that of the rows where the file states one. Where
+    the file `ended_whole` the last time, a last row without a line break is a problem.
     """
 
-    def __init__(self, file: Lines, path: Path, form: FileForm) -> None:
+    def __init__(
+        self, file: Lines, path: Path, form: FileForm, *, ended_whole: bool = False
+    ) -> None:
         self._file = file
         self._left = iter(file)
         self._path = path
@@ -89,6 +91,9 @@ class CsvFile:
         names = self._header_names()
         self.width = len(names)
         self.header = Header(names, source=str(path), place=f"{path.name}:")
+        self._form_of_rows = RowForm(
+            width=self.width, header=self.header, encoding=file.encoding, ended_whole=ended_whole
+        )
 
     def rows(self) -> Iterator[NumberedRow]:
         """Yield the rows below the header, whose mapped columns must be known by now."""
@@ -179,6 +184,7 @@ class CsvFile:
     ) -> Iterator[NumberedRow]:
         text = "".join(lines)
         is_sound = "\0" not in text and (text.isascii() or not UNDECODED.search(text))
+        is_sound &= not self._form_of_rows.may_be_cut_off(lines)
         if is_sound and (rows := self._a_line_each(lines)):
             numbers = range(self._lines_done + 1, self._lines_done + len(lines) + 1)
             self._lines_done += len(lines)
@@ -264,27 +270,11 @@ class CsvFile:
         self, number: int, cells: list[str], record: Sequence[str], digest: bytes
     ) -> NumberedRow:
         """Return the row that stands in some lines, with what is wrong with it."""
-        if len(cells) != self.width and (problem := self._problem_of_width(cells, record)):
+        if problem := self._form_of_rows.problem_of(cells, record):
             return NumberedRow(number, (), problem)
-        for line in record:
-            if not line.isascii() and UNDECODED.search(line):
-                problem = f"the row is not valid {self._file.encoding}: set the source's encoding"
-                return NumberedRow(number, cells, problem)
-            if "\0" in line:
-                return NumberedRow(number, cells, "the row holds a NUL byte: export the file again")
+        if problem := self._form_of_rows.problem_of_text(record):
+            return NumberedRow(number, cells, problem)
         return NumberedRow(number, cells, None, digest)
-
-    def _problem_of_width(self, cells: list[str], record: Sequence[str]) -> str | None:
-        found = f"the row has {len(cells)} cells, the header {self.width}"
-        if len(cells) > self.width:
-            if not any(cells[self.width :]):
-                return None
-            return f"{found}: quote cells that hold the delimiter"
-        if not record[-1].endswith(("\n", "\r")):
-            return f"{found}, and the file ends with it: export the file again"
-        if len(cells) > self.header.last_mapped:
-            return None
-        return f"{found}: quote cells that hold a line break, or export the file again"
 
     def _parsed(self, line: str) -> list[str]:
         return next(csv.reader([line], delimiter=self.delimiter, strict=True), [])

@@ -124,6 +124,8 @@ def money_of(
     """
     if amount is None:
         return None, stated or otherwise
+    if stated and amount.in_format:
+        return amount.number, stated
     beside = amount.currency
     if stated and beside and stated != beside:
         raise CellError(

@@ -4,6 +4,9 @@ that a database would find it by.
 A spreadsheet drops the zeros before a number, or groups its digits; a report writes a GUID in upper
 case or in braces; a program takes UTF-8 for Windows-1252. Letters of both cases in one ID are left
 as they are, for there the case may be all that tells two IDs apart.
+
+Another export puts a word before the ID or behind it, or leaves it out: `OPP-12345` for `12345`.
+`12345` and `OPP-12345` may be two deals as well, so this alone does not make them one.
 """
 
 import re
@@ -20,6 +23,21 @@ _GROUPED: Final = re.compile(r"[0-9]{1,3}(?:([,.'’ ])[0-9]{3})(?:\1[0-9]{3})*\
 _GROUPING: Final = (",", ".", " ", "'")
 _AROUND: Final = " \t\r\n#'\"`"
 _GUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
+_BEHIND_A_SIGN: Final = re.compile(r"(.*[^0-9A-Za-z])([0-9A-Za-z]+)\Z", re.DOTALL)
+_BEHIND_LETTERS: Final = re.compile(r"([A-Za-z]+)([0-9]+)\Z")
+_BEFORE_A_WORD: Final = re.compile(r"([0-9A-Za-z]+)[^0-9A-Za-z][A-Za-z]+\Z")
+
+
+def prefix_of(deal_id: str) -> str:
+    """Return what stands before the ID proper: `OPP-` in `OPP-12345`, a path in a URL, or ""."""
+    found = _BEHIND_A_SIGN.match(deal_id) or _BEHIND_LETTERS.match(deal_id)
+    return found[1] if found else ""
+
+
+def bare_forms_of(deal_id: str) -> set[str]:
+    """Return under which texts an ID may be known that has a word before it, or behind it, now."""
+    before, behind = prefix_of(deal_id), _BEFORE_A_WORD.match(deal_id)
+    return {deal_id[len(before) :], behind[1] if behind else deal_id} - {deal_id}
 
 
 def other_forms_of(deal_id: str) -> set[str]:

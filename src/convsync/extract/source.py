@@ -213,6 +213,20 @@ class ComesThroughOthers(Protocol):
 
 
 @runtime_checkable
+class MayBeCutOff(Protocol):
+    """A source that may be a file of lines, whose last row is whole only if a line break ends it.
+
+    `ended_whole` says how the file ended when it was last read, None where it never was.
+    """
+
+    name: str
+    ended_whole: bool | None
+
+    def ends_whole(self) -> bool:
+        """Return whether its last row ends with a line break now, or can be told without one."""
+
+
+@runtime_checkable
 class KeepsNoTrace(Protocol):
     """A source whose CRM says nothing of a deal that was deleted: it must be asked for each."""
 

@@ -82,15 +82,18 @@ def is_workbook(path: Path) -> bool:
 
 
 @contextmanager
-def opened_table(path: Path, form: FileForm) -> Iterator[TableFile]:
-    """Open a file; OperatorError where that cannot be."""
+def opened_table(path: Path, form: FileForm, *, ended_whole: bool = False) -> Iterator[TableFile]:
+    """Open a file; OperatorError where that cannot be.
+
+    Where it `ended_whole` the last time, a last row without a line break is a problem.
+    """
     if is_workbook(path):
         from convsync.extract.workbook import opened_sheet
 
         yield opened_sheet(path, form)
         return
     _raise_if_other(path)
-    with opened_csv(path, form) as file:
+    with opened_csv(path, form, ended_whole=ended_whole) as file:
         yield file
 
 

@@ -3,7 +3,8 @@
 It is read by python-calamine, which comes with the extra `workbook`, and keeps the sheet in memory.
 A spreadsheet holds numbers to 15 digits: a longer one was rounded when it was typed or pasted, and
 is handed on in the notation that shows it, so that no ID is made of it. A row is unreadable where a
-mapped cell of it holds a formula without a result.
+mapped cell of it holds a formula without a result. Where no column states the currency, the sign
+that the format of the amount shows does.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from convsync.errors import OperatorError, TransientError
+from convsync.extract.amounts import ShownAmount
+from convsync.extract.cell_marks import CellMarks, marks_in, raise_if_failed
 from convsync.extract.csv_form import (
     LONGEST_INSTRUCTIONS,
     FileForm,
@@ -20,7 +23,6 @@ from convsync.extract.csv_form import (
     stops,
     zone_of_parameters,
 )
-from convsync.extract.failed_cells import FailedCells, failed_cells, raise_if_failed
 from convsync.extract.layout import Getter, Header, NumberedRow, RowCells
 from convsync.extract.source import StoredAs, Unchanged
 
@@ -52,7 +54,7 @@ class Sheet:
     def __init__(
         self,
         rows: Sequence[Sequence[object]],
-        failed: FailedCells,
+        marks: CellMarks,
         path: Path,
         form: FileForm,
     ) -> None:
@@ -60,7 +62,7 @@ class Sheet:
         self._form = form
         self._status = path.stat()
         self.time_zone: tzinfo | None = None
-        self._rows = _numbered(rows, failed)
+        self._rows = _numbered(rows, marks)
         self._rows = self._below_preamble(self._rows[form.skip_rows :])
         self._rows = [(number, row) for number, row in self._rows if any(c != "" for c in row)]
         if not self._rows:
@@ -127,7 +129,7 @@ def opened_sheet(path: Path, form: FileForm) -> Sheet:
             f"{path}: its sheets '{name}' and '{alike}' have the same columns: name the one to read"
             " as `sheet`, or put their rows into one"
         )
-    return Sheet(rows, failed_cells(path, name), path, form)
+    return Sheet(rows, marks_in(path, name), path, form)
 
 
 def first_filled_sheet(path: Path) -> tuple[str | None, Sequence[Sequence[object]]]:
@@ -206,20 +208,21 @@ def _rows_of(workbook: "CalamineWorkbook", path: Path, name: str) -> Sequence[Se
         ) from None
 
 
-def _numbered(
-    rows: Sequence[Sequence[object]], failed: FailedCells
-) -> list[tuple[int, list[object]]]:
-    """Return the rows as the spreadsheet numbers them, with the cells that failed in their places.
+def _numbered(rows: Sequence[Sequence[object]], marks: CellMarks) -> list[tuple[int, list[object]]]:
+    """Return the rows as the spreadsheet numbers them, with what is said of their cells.
 
     The last rows may hold nothing else, which is why they are not among those handed over.
     """
     numbered = [(number, list(map(_cell, row))) for number, row in enumerate(rows, 1)]
     width = max(map(len, rows), default=0)
-    numbered += [(number, [""] * width) for number in sorted(failed) if number > len(rows)]
+    numbered += [(number, [""] * width) for number in sorted(marks.failed) if number > len(rows)]
     for number, row in numbered:
-        for column, cell in failed.get(number, {}).items():
+        for column, cell in marks.failed.get(number, {}).items():
             if column < len(row):
                 row[column] = cell
+        for column, sign in marks.signs.get(number, {}).items():
+            if column < len(row) and isinstance(shown := row[column], int | float):
+                row[column] = ShownAmount(shown, sign)
     return numbered
 
 

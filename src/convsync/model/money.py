@@ -55,6 +55,11 @@ class Money(Struct, frozen=True, kw_only=True, gc=False):
         amount = (self.amount * share).quantize(smallest, ROUND_HALF_EVEN)
         return Money(amount=amount, currency=self.currency)
 
+    @property
+    def rounds_to_zero(self) -> bool:
+        """True for less than half of the smallest amount that its currency can pay."""
+        return not round(self.amount, self._places)
+
     def __str__(self) -> str:
         return f"{self.amount:,.{self._places}f} {self.currency}"
 

@@ -16,6 +16,7 @@ from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.identifiers import GOOGLES_FORMS, HashForms
 from convsync.model.money import MOST
 from convsync.model.statement import Operation, Statement
+from convsync.model.stored_statements import StatementColumns
 
 OPERATION_NOT_TAKEN = "OPERATION_NOT_TAKEN"
 CLICK_NOT_TAKEN = "CLICK_NOT_TAKEN"
@@ -199,6 +200,19 @@ class Takes:
         if None in refusals:
             return None
         return refusals[-1] if refusals else OPERATION_NOT_TAKEN
+
+    def surely_takes(self, said: StatementColumns) -> bool:
+        """True where all of these count a click that is taken, as most do: `refusal_of` has none.
+
+        It is asked of all at once, and makes a statement of none.
+        """
+        return (
+            self.counts_within is None
+            and {*said.operations} == {Operation.COUNT}
+            and {*said.click_kinds} <= self.click_ids
+            and None not in said.click_ids
+            and max(said.values) <= self.largest_value.scaleb(6)
+        )
 
     def refusal_to_count(
         self, click_id: ClickId | None, amount: Decimal, event_at: datetime, now: datetime

@@ -8,9 +8,9 @@ each chunk with what could not be read of it; the watermark goes with the last.
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from convsync.errors import TransientError
-from convsync.extract.revenue import RevenueSource
 from convsync.extract.source import Quarantined
 from convsync.model.erased import Erased
 from convsync.model.period import Period
@@ -21,6 +21,9 @@ from convsync.reading.windows import Windows
 from convsync.store import deals, quarantine, revenue, runs
 from convsync.store.database import Connection
 from convsync.store.session import Session
+
+if TYPE_CHECKING:
+    from convsync.extract.revenue import RevenueSource
 
 _CHUNK = 5_000
 _NO_TAKINGS: Mapping[int, Takings] = {}
@@ -58,7 +61,7 @@ class Earnings:
         self._before_moving = before_moving
         self._advance = advance
 
-    def read(self, sources: Sequence[RevenueSource], erased: Erased) -> None:
+    def read(self, sources: "Sequence[RevenueSource]", erased: Erased) -> None:
         """Read what is new, and make the deals due that it is of.
 
         A source that is away is left to the next run. Who was forgotten is not read again.
@@ -84,7 +87,7 @@ class Earnings:
             now = self._session.now
             deals.look_again_sooner(connection, dict.fromkeys(sorted(rows), now))
 
-    def _read_source(self, source: RevenueSource, erased: Erased) -> None:
+    def _read_source(self, source: "RevenueSource", erased: Erased) -> None:
         window = self._windows.of(source.name, source)
         seen, is_sound = revenue.Names(), True
         for chunk, is_last in _with_last(_chunked(source.read(window))):
@@ -103,7 +106,12 @@ class Earnings:
             self._advance("revenue", len(chunk))
 
     def _take_back(
-        self, connection: Connection, source: RevenueSource, seen: revenue.Names, *, is_sound: bool
+        self,
+        connection: Connection,
+        source: "RevenueSource",
+        seen: revenue.Names,
+        *,
+        is_sound: bool,
     ) -> frozenset[int]:
         """Take out what a complete source no longer has; return the deals that it was of.
 
@@ -123,7 +131,7 @@ class Earnings:
         revenue.remove(connection, source.name, gone.names)
         return gone.deals
 
-    def _close(self, connection: Connection, source: RevenueSource, window: Period) -> None:
+    def _close(self, connection: Connection, source: "RevenueSource", window: Period) -> None:
         if source.passes_over_all(window):
             quarantine.release_unseen(connection, source.name, self._session.run_id)
         self._before_moving()

@@ -9,15 +9,18 @@ beginning then.
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeAlias
 
-from convsync.extract.revenue import RevenueSource
 from convsync.extract.source import ClickSource, DealSource, ListsDeleted, ReadsByStamp
 from convsync.model.period import Period
 from convsync.store import quarantine, runs
 from convsync.store.database import Connection
 from convsync.store.session import Session
 
-AnySource = DealSource | ClickSource | RevenueSource
+if TYPE_CHECKING:
+    from convsync.extract.revenue import RevenueSource
+
+AnySource: TypeAlias = "DealSource | ClickSource | RevenueSource"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

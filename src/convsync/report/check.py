@@ -11,7 +11,7 @@ from convsync.clock import Clock
 from convsync.errors import ConvsyncError
 from convsync.extract.crm import CrmDeals
 from convsync.extract.looks import CanBeLookedAt
-from convsync.extract.source import Memory
+from convsync.extract.source import MayBeCutOff, Memory
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.finding import Finding, Severity
 from convsync.model.money import Money
@@ -118,9 +118,11 @@ def findings_of_ledger(
 
 
 def _recall(database: Database, sources: Sequence[Checkable]) -> None:
-    """Let CRMs be looked at with what earlier runs have seen of their stages."""
+    """Let sources be looked at with what is kept of earlier reads."""
     with database.reading() as connection:
         for source in sources:
+            if isinstance(source, MayBeCutOff):
+                source.ended_whole = memory.ended_whole(connection, source.name)
             if isinstance(source, CrmDeals):
                 source.recall(Memory(stages=memory.stages_of(connection, source.name)))
 
@@ -160,10 +162,24 @@ def _source(source: Checkable, shared: SharedKeys) -> list[Finding]:
         found = findings_of_crm(source) if isinstance(source, CrmDeals) else []
         if isinstance(source, CanBeLookedAt):
             page = profiled(source, shared)
-            return [*(_beside(page.profile, found) or [Finding(subject=subject)]), page]
+            found = [*_beside(page.profile, found), *_ending(source)]
+            return [*(found or [Finding(subject=subject)]), page]
     except ConvsyncError as error:
         return [Finding(severity=Severity.ERROR, subject=subject, problem=str(error))]
     return found or [_looked_at(subject, source.check_columns)]
+
+
+def _ending(source: Checkable) -> Iterator[Finding]:
+    """Warn, before a file is read for the first time, if its last row may be cut off."""
+    if isinstance(source, MayBeCutOff) and source.ended_whole is None and not source.ends_whole():
+        yield Finding(
+            severity=Severity.WARNING,
+            subject=f"source {source.name}",
+            problem="the last row of the file has no line break",
+            means="if the file was cut off there, what the row says is not all, though it is read",
+            fix="look at the row: if it is whole, the export ends so and there is nothing to do;"
+            " let the export write another file and rename it when it is done",
+        )
 
 
 def _beside(profile: Profile, found: Sequence[Finding]) -> list[Finding]:

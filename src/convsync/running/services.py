@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
 from convsync.decisions.whoami import os_user
 from convsync.errors import OperatorError
 from convsync.extract.field_writer import WriteBackTerms
-from convsync.extract.revenue import RevenueSource
 from convsync.extract.source import ClickSource, DealSource
 from convsync.model.audience import Audience
 from convsync.model.comeback import TellTerms
@@ -31,7 +30,10 @@ from convsync.store.database import Database, OnStep, ignore_step
 from convsync.store.quarantine import Entry
 from convsync.store.retired import Retired
 from convsync.upload.destination import Destination
-from convsync.values.history import LearningTerms
+
+if TYPE_CHECKING:
+    from convsync.extract.revenue import RevenueSource
+    from convsync.values.history import LearningTerms
 
 
 class Progress(Protocol):
@@ -89,6 +91,7 @@ def _ask_nobody() -> None:
 class Services:
     """Everything a run works with, made by `wiring`.
 
+    `account_keys` are the accounts that know what each destination sent, by its name.
     `learning` is how values are learned, where a rule sends them. `ask_the_time` has a server say
     what time it is, into `servers`, where there is one to ask; `by` is who answers for a plan that
     is forced or released.
@@ -100,7 +103,8 @@ class Services:
     deal_sources: Sequence[DealSource]
     click_sources: Sequence[ClickSource]
     destinations: Callable[[str], Destination]
-    revenue_sources: Sequence[RevenueSource] = ()
+    account_keys: Mapping[str, str] = field(default_factory=dict)
+    revenue_sources: "Sequence[RevenueSource]" = ()
     money: MoneyTerms = field(default_factory=MoneyTerms)
     limits: SafetyLimits = field(default_factory=SafetyLimits)
     moved: Moved = field(default_factory=Moved)
@@ -111,7 +115,7 @@ class Services:
     audiences: Sequence[Audience] = ()
     write_backs: Sequence[WriteBackTerms] = ()
     tell: TellTerms | None = None
-    learning: LearningTerms | None = None
+    learning: "LearningTerms | None" = None
     definitions: Definitions = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock

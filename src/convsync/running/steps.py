@@ -7,10 +7,10 @@ ledger.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from convsync import log
-from convsync.audiences import coming_back
-from convsync.audiences.keeping import AudienceKeeper
 from convsync.decisions import reopening
 from convsync.intake import Intake
 from convsync.model.audience import Renewal, longest_wait
@@ -19,6 +19,7 @@ from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
 from convsync.model.rule_digest import rules_digest
+from convsync.model.write_back import ToWriteBack
 from convsync.outbox import Outbox
 from convsync.plan import PlanSummary
 from convsync.privacy import forgetting
@@ -30,6 +31,7 @@ from convsync.reading.fading import doubt_lost_milestones
 from convsync.reading.windows import Windows
 from convsync.running import renames
 from convsync.running.conclusion import Conclusion
+from convsync.running.other_accounts import doubt_other_accounts
 from convsync.running.planning import ChunkPlanner
 from convsync.running.services import Services
 from convsync.running.weighing import Attitude, Guard, GuardTerms
@@ -37,6 +39,7 @@ from convsync.sending.calls import PacedCalls
 from convsync.store import (
     account,
     allowed_keys,
+    audience_lists,
     crowded_keys,
     deals,
     funnel_steps,
@@ -50,7 +53,10 @@ from convsync.store import (
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
-from convsync.values import drift
+
+if TYPE_CHECKING:
+    from convsync.audiences.keeping import AudienceKeeper
+    from convsync.writing_back import WriteBack
 
 _RULES = "rules"
 _SHARED = "terms of shared keys"
@@ -87,9 +93,8 @@ class Work:
             before_moving=services.require_right_clock,
             advance=self._advance_or_stop,
         )
-        calls = PacedCalls(services.database, services.retry, real_clock=services.real_clock)
-        self.keeper = self._keeper(calls)
-        self.outbox = self._outbox(calls)
+        self._calls = PacedCalls(services.database, services.retry, real_clock=services.real_clock)
+        self.outbox = self._outbox()
         self.earnings = self._earnings()
         self.conclusion = Conclusion(
             services=services,
@@ -102,24 +107,13 @@ class Work:
             problems=self.problems,
         )
 
-    def _keeper(self, calls: PacedCalls) -> AudienceKeeper:
-        services = self.services
-        return AudienceKeeper(
-            self.session,
-            services.audiences,
-            services.destinations,
-            calls,
-            configured=[*services.takes],
-            stop=services.stop,
-        )
-
-    def _outbox(self, calls: PacedCalls) -> Outbox:
+    def _outbox(self) -> Outbox:
         services = self.services
         return Outbox(
             self.session,
             services.database,
             services.destinations,
-            calls,
+            self._calls,
             retry=services.retry,
             on_sent=lambda rows: self._advance("sent", rows),
             should_stop=lambda: services.stop.is_asked,
@@ -171,6 +165,7 @@ class Work:
             renames.carry_over(connection, moved, run_id=self.session.run_id, at=now)
         with self.session.transaction("look for renamed rules") as connection:
             renames.doubt_new_rules(connection, self.services.rules, self.guard.doubt)
+            doubt_other_accounts(connection, self.services.account_keys, self.guard.doubt)
 
     def _doubt_deals(
         self, connection: Connection, source: str, chunk: Sequence[StoredDeal]
@@ -345,21 +340,58 @@ class Work:
         self.services.progress.expect("sent", ready.total)
         self.outbox.send(only=only)
 
-    # Audiences
+    # What few companies do: imported where it is done
+
+    def write_back(self) -> None:
+        """Write into the CRMs what they are to know."""
+        if self.services.write_backs:
+            self._writing_back.write()
+
+    def to_write_back(self) -> Sequence[ToWriteBack]:
+        """Return what the CRMs lack of it."""
+        return self._writing_back.plan() if self.services.write_backs else ()
+
+    @property
+    def _writing_back(self) -> "WriteBack":
+        from convsync.writing_back import WriteBack
+
+        services = self.services
+        return WriteBack(self.session, services.write_backs, self.problems, services.stop)
 
     def look_who_came_back(self) -> None:
         """Keep which known people came back, to be told to sales once the run has ended."""
         if self.services.tell is not None:
+            from convsync.audiences import coming_back
+
             log.count("came back", coming_back.look(self.session, self.services.tell))
 
     def watch_values(self) -> None:
         """Ask whether the values that rules use still hold."""
         if self.services.learning is not None:
+            from convsync.values import drift
+
             self.conclusion.drift = drift.watch(self.session, self.services.learning)
+
+    @cached_property
+    def keeper(self) -> "AudienceKeeper":
+        """Return what keeps the lists of audiences."""
+        from convsync.audiences.keeping import AudienceKeeper
+
+        services = self.services
+        return AudienceKeeper(
+            self.session,
+            services.audiences,
+            services.destinations,
+            self._calls,
+            configured=[*services.takes],
+            stop=services.stop,
+        )
 
     def keep_audiences(self) -> Sequence[Renewal]:
         """Bring the lists of audiences to what their conditions say; return what that took."""
-        if not self.keeper.is_needed:
+        with self.session.transaction("list audiences") as connection:
+            is_needed = bool(self.services.audiences or audience_lists.all_lists(connection))
+        if not is_needed:
             return ()
         renewed = self.keeper.keep()
         self.problems += self.keeper.problems

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from convsync.process.guides import located
-from convsync.sandbox.crm.book import CONTACT, CrmDeal, CrmPerson, CrmStage
+from convsync.sandbox.crm.book import CONTACT, Deal, Person, Stage
 from convsync.sandbox.crm.server import Reply
 from convsync.sandbox.crm.vendors import CrmOfVendor
 
-ONBOARDING: Final = CrmStage(key="setup", name="Set up", position=1, pipeline="Onboarding")
+ONBOARDING: Final = Stage(key="setup", name="Set up", position=1, pipeline="Onboarding")
 _FIRST: Final = 8_000_000
 """Untidy deals are numbered from here: no world has as many."""
 _A_DAY: Final = timedelta(days=1)
@@ -72,7 +72,7 @@ def _merged(crm: CrmOfVendor, at: datetime) -> str:
     created_at = at - 3 * _A_DAY
     people = (crm.server.record_id(CONTACT, _FIRST + 2),)
     crm.book.put(
-        CrmDeal(
+        Deal(
             deal_id=duplicate,
             name="entered twice",
             created_at=created_at,
@@ -96,7 +96,7 @@ def _sale(crm: CrmOfVendor, number: int, at: datetime, *, days_apart: int) -> st
     moves = [(stage, won_at - back * days_apart * _A_DAY) for back, stage in steps]
     person = crm.server.record_id(CONTACT, _FIRST + number)
     crm.book.put_person(
-        CrmPerson(
+        Person(
             person_id=person,
             created_at=created_at,
             modified_at=created_at,
@@ -105,7 +105,7 @@ def _sale(crm: CrmOfVendor, number: int, at: datetime, *, days_apart: int) -> st
     )
     deal_id = crm.server.record_id("deal", _FIRST + number)
     crm.book.put(
-        CrmDeal(
+        Deal(
             deal_id=deal_id,
             name=f"untidy {number}",
             created_at=created_at,

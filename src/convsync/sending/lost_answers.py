@@ -35,11 +35,14 @@ class LostAnswers:
         if repeats.are_always_safe:
             return batch
         left_at, now = batch.left_at, self.session.now
-        kept = [row for row in batch.rows if repeats.may_repeat(row.statement, left_at, now)]
-        if len(kept) == len(batch.rows):
+        numbers = [
+            number
+            for number, statement in zip(batch.rows.numbers, batch.rows.statements, strict=True)
+            if not repeats.may_repeat(statement, left_at, now)
+        ]
+        if not numbers:
             return batch
-        again = {row.number for row in kept}
-        numbers = [row.number for row in batch.rows if row.number not in again]
+        kept = batch.rows.but({*numbers})
         with self.session.transaction(f"give up {batch.number}") as connection:
             self._give_up(connection, ledger.entries_numbered(connection, numbers))
             if not kept:

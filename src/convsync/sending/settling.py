@@ -7,7 +7,7 @@ one by one, each with an event of its own.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -57,7 +57,8 @@ class Uploaded:
         for kind, rows in answers.kinds.items():
             self.outcomes[kind] += rows
             own[kind] += rows
-        self.rejected -= answers.numbers
+        if self.rejected:
+            self.rejected -= answers.numbers
         self.rejected |= answers.numbers_in({State.REJECTED})
         for outcome in answers.outcomes:
             if isinstance(outcome, Deferred) and outcome.is_unknown:
@@ -65,12 +66,8 @@ class Uploaded:
 
     def add_sent(self, batch: ReservedBatch, answers: "Answers") -> int:
         """Count in what the platform took of a batch; return how many rows these are."""
-        counted = answers.numbers_in(_TAKEN)
-        for row in batch.rows:
-            if row.number in counted:
-                money = row.statement.value
-                so_far = self.value.get(money.currency, Decimal(0))
-                self.value[money.currency] = so_far + money.amount
+        for currency, amount in batch.rows.amounts(answers.numbers_in(_TAKEN)).items():
+            self.value[currency] = self.value.get(currency, Decimal(0)) + amount
         taken = answers.kinds.total() - answers.kinds[EventKind.UNTRIED]
         self.sent += taken
         return taken
@@ -193,12 +190,14 @@ class Settling:
         request_id = next((o.request_id for o in outcomes if isinstance(o, Accepted)), None)
         first_poll = self._destinations(batch.action.destination).takes.first_poll
         poll_at = now + (first_poll or timedelta(0))
-        rows = [(row.number, row.is_plain and not is_repeat) for row in batch.rows]
+        numbers = batch.rows.numbers
+        apart = frozenset(numbers) if is_repeat else batch.rows.apart
         if is_repeat:
             batches.recheck_waiting_deals(connection, batch.number, now)
             self._record(connection, _resent(batch))
         batches.answer(connection, batch.number, request_id=request_id, now=now, poll_at=poll_at)
-        answers = self._answers(connection, batch, rows, outcomes, is_repeat=is_repeat)
+        parted = _parted(numbers, apart, outcomes)
+        answers = self._answers(connection, batch, *parted, is_repeat=is_repeat)
         self._write(connection, batch, answers, is_repeat=is_repeat)
         return Settled(batch, answers)
 
@@ -219,14 +218,11 @@ class Settling:
             return
         is_repeat = isinstance(verdict, Unknown)  # it was taken once: it may count after all
         with self._session.transaction(f"confirm {pending.number}") as connection:
-            rows = batches.numbers_of(connection, pending.number)
-            if isinstance(verdict, Unknown):
-                rows = [(number, False) for number, _ in rows]
-                outcomes: Sequence[Outcome] = [Untried()] * len(rows)
-            else:
-                outcomes = verdict
+            numbers, apart = batches.numbers_of(connection, pending.number)
+            outcomes = [Untried()] * len(numbers) if isinstance(verdict, Unknown) else verdict
             batches.close(connection, pending.number)
-            answers = self._answers(connection, pending, rows, outcomes, is_repeat=is_repeat)
+            parted = _parted(numbers, frozenset(numbers) if is_repeat else apart, outcomes)
+            answers = self._answers(connection, pending, *parted, is_repeat=is_repeat)
             self._write(connection, pending, answers, is_repeat=False)
         self._note(answers, pending.action.destination)
 
@@ -234,21 +230,12 @@ class Settling:
         self,
         connection: Connection,
         batch: ReservedBatch | Pending,
-        rows: Iterable[tuple[int, bool]],
-        outcomes: Sequence[Outcome],
+        alike: Mapping[Outcome, Sequence[int]],
+        apart: dict[int, Outcome],
         *,
         is_repeat: bool,
     ) -> Answers:
-        """Return the moves of a batch's rows, given as their numbers and whether each is plain."""
-        alike: dict[Outcome, list[int]] = {}
-        apart: dict[int, Outcome] = {}
-        for outcome, answered in groupby(zip(rows, outcomes, strict=True), key=itemgetter(1)):
-            numbers = alike.setdefault(outcome, [])
-            for (number, is_plain), _ in answered:
-                if is_plain:
-                    numbers.append(number)
-                else:
-                    apart[number] = outcome
+        """Return the moves of a batch's rows, given as `_parted` returns them."""
         together = []
         for outcome, numbers in alike.items():
             if not numbers:
@@ -302,6 +289,24 @@ class Settling:
         self.uploaded.add(answers, destination)
         for kind, rows in answers.kinds.items():
             log.count(kind.value, rows)
+
+
+def _parted(
+    numbers: Sequence[int], apart: Set[int], outcomes: Sequence[Outcome]
+) -> tuple[Mapping[Outcome, Sequence[int]], dict[int, Outcome]]:
+    """Return by outcome the numbers that move together, and the outcome of each that is apart.
+
+    An outcome that none of those have has none.
+    """
+    alike: dict[Outcome, list[int]] = {}
+    alone: dict[int, Outcome] = {}
+    for outcome, answered in groupby(zip(numbers, outcomes, strict=True), key=itemgetter(1)):
+        some = [number for number, _ in answered]
+        if apart:
+            alone |= {number: outcome for number in some if number in apart}
+            some = [number for number in some if number not in apart]
+        alike.setdefault(outcome, []).extend(some)
+    return alike, alone
 
 
 def _resent(batch: ReservedBatch) -> Event:

@@ -5,8 +5,12 @@ one whose answer never came is found in state `sending` and sent again word for 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from itertools import compress
+from operator import itemgetter, not_
 from typing import Any
 
 from msgspec import Struct
@@ -14,7 +18,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
-    Select,
     and_,
     exists,
     func,
@@ -28,24 +31,57 @@ from sqlalchemy import (
 from convsync.model.ledger import LedgerEntry, State
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch
+from convsync.model.stored_statements import StatementColumns, StoredStatements
 from convsync.store import dialect, portions, sums
+from convsync.store.column_types import amount_of
 from convsync.store.entry_row import STATEMENT_COLUMNS, WITH_DEAL, as_entry, as_statement
 from convsync.store.portions import Portion
 from convsync.store.schema import IS_OPEN, IS_SENDING, QUEUES, batches, deals, ledger
 from convsync.store.sums import Alike, LedgerSum
 
 
-class BatchRow(Struct, frozen=True, kw_only=True, gc=False):
-    """What a request says of one entry of the ledger.
+class BatchRows:
+    """What a request says of entries of the ledger, in the order of their `numbers`.
 
-    It `is_plain` where the entry has no code from an earlier answer and the platform counts nothing
-    of it that we are not sure of: then one answer makes the same of it as of any other such.
+    Those `apart` have a code from an earlier answer, or the platform may count something of them
+    that we are not sure of; of all others one answer makes the same.
     """
 
-    number: int
-    statement: Statement
-    is_plain: bool
+    def __init__(self, action: ConversionAction, found: Iterable[Sequence[Any]]) -> None:
+        """Take rows of `_ROWS`, in any order."""
+        in_order = sorted(found, key=itemgetter(0))
+        columns: Sequence[Sequence[Any]] = [*zip(*in_order, strict=True)] or [()] * len(_COLUMNS)
+        self._action = action
+        self._columns = columns
+        self.numbers, is_plain, *said = columns
+        self.apart = frozenset(compress(self.numbers, map(not_, is_plain)))
+        self.statements = StoredStatements(StatementColumns(*said), partial(as_statement, action))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BatchRows):
+            return NotImplemented
+        return (self._action, self._columns) == (other._action, other._columns)
+
+    __hash__ = None  # type: ignore[assignment]  # like a list
+
+    def amounts(self, numbers: Set[int]) -> dict[str, Decimal]:
+        """Return what the statements of these entries add up to, by currency."""
+        said = self.statements.columns
+        sums: dict[str, int] = {}
+        for number, value, currency in zip(self.numbers, said.values, said.currencies, strict=True):
+            if number in numbers:
+                sums[currency] = sums.get(currency, 0) + int(value)
+        amounts = {currency: amount_of(total) for currency, total in sums.items()}
+        return {currency: amount for currency, amount in amounts.items() if amount is not None}
+
+    def but(self, numbers: Set[int]) -> "BatchRows":
+        """Return the others."""
+        rows = zip(*self._columns, strict=True)
+        return BatchRows(self._action, [row for row in rows if row[0] not in numbers])
 
 
 class ReservedBatch(Struct, frozen=True, kw_only=True):
@@ -57,7 +93,7 @@ class ReservedBatch(Struct, frozen=True, kw_only=True):
 
     number: int
     action: ConversionAction
-    rows: Sequence[BatchRow]
+    rows: BatchRows
     left_at: datetime
     adds_up: Sequence[Alike] | None = None
     is_noted: bool = False
@@ -65,11 +101,7 @@ class ReservedBatch(Struct, frozen=True, kw_only=True):
     @property
     def batch(self) -> Batch:
         """Return what is sent."""
-        return Batch(
-            number=self.number,
-            action=self.action,
-            statements=[row.statement for row in self.rows],
-        )
+        return Batch(number=self.number, action=self.action, statements=self.rows.statements)
 
 
 class Pending(Struct, frozen=True, kw_only=True):
@@ -89,7 +121,7 @@ def ready(
     limit: int,
     now: datetime,
     only: Portion = None,
-) -> list[BatchRow]:
+) -> BatchRows:
     """Return the first rows of an action that may go out: planned, then put off and due.
 
     One query a state, each in the words of the partial index on what is open, and in its order: it
@@ -99,7 +131,7 @@ def ready(
     constant; what is left, the number alone, is the primary key's order too, and it would then walk
     over all that was sent before.
     """
-    found: list[BatchRow] = []
+    found: list[tuple[Any, ...]] = []
     of_action = tuple_(ledger.c.destination, ledger.c.action_id)
     asked = tuple_(action.destination, action.action_id)
     for conditions in portions.conditions_of(now, only):
@@ -110,8 +142,8 @@ def ready(
                 .order_by(ledger.c.destination, ledger.c.action_id, ledger.c.id)
                 .limit(limit - len(found))
             )
-            found += _rows_found(connection, next_ones, action)
-    return found
+            found += dialect.raw_rows(connection, next_ones)
+    return BatchRows(action, found)
 
 
 class Envelope(Struct, frozen=True, kw_only=True):
@@ -185,15 +217,16 @@ def load(connection: Connection, number: int) -> ReservedBatch:
     return ReservedBatch(number=number, action=action, rows=rows, left_at=head.reserved_at)
 
 
-def rows_of(connection: Connection, number: int, action: ConversionAction) -> list[BatchRow]:
+def rows_of(connection: Connection, number: int, action: ConversionAction) -> BatchRows:
     """Return the rows that are still in a batch, in the order they are sent."""
-    return _rows_found(connection, _ROWS.where(*_is_in(number)).order_by(ledger.c.id), action)
+    return BatchRows(action, dialect.raw_rows(connection, _ROWS.where(*_is_in(number))))
 
 
-def numbers_of(connection: Connection, number: int) -> list[tuple[int, bool]]:
-    """Return the numbers of the entries still in a batch, in order, and whether each is plain."""
+def numbers_of(connection: Connection, number: int) -> tuple[Sequence[int], Set[int]]:
+    """Return the numbers of the entries still in a batch, in order, and of those that are apart."""
     found = select(ledger.c.id, _IS_PLAIN).where(*_is_in(number)).order_by(ledger.c.id)
-    return [(row, bool(is_plain)) for row, is_plain in connection.execute(found)]
+    rows = dialect.raw_rows(connection, found)
+    return [row for row, _ in rows], {row for row, is_plain in rows if not is_plain}
 
 
 def _is_in(number: int) -> tuple[ColumnElement[bool], ...]:
@@ -202,20 +235,8 @@ def _is_in(number: int) -> tuple[ColumnElement[bool], ...]:
 
 
 _IS_PLAIN = and_(ledger.c.code.is_(None), ~ledger.c.is_unsure)
-_ROWS = select(ledger.c.id, _IS_PLAIN.label("is_plain"), *STATEMENT_COLUMNS)
-
-
-def _rows_found(
-    connection: Connection, found: Select[Any], action: ConversionAction
-) -> list[BatchRow]:
-    return [
-        BatchRow(
-            number=number,
-            is_plain=bool(is_plain),
-            statement=as_statement(action, *columns),
-        )
-        for number, is_plain, *columns in dialect.raw_rows(connection, found)
-    ]
+_COLUMNS = (ledger.c.id, _IS_PLAIN.label("is_plain"), *STATEMENT_COLUMNS)
+_ROWS = select(*_COLUMNS)
 
 
 def of_run(connection: Connection, run_id: int) -> list[RowMapping]:

@@ -1,4 +1,5 @@
-"""What is kept of a source between reads because its CRM forgets it: stages, and merged deals.
+"""What is kept of a source between reads: stages and merged deals, because its CRM forgets them,
+and how its file ended.
 
 A stage has a row for each name it had. What a CRM says of one that is there is written only where
 it differs from what was last seen, so a quiet night writes nothing.
@@ -7,14 +8,17 @@ it differs from what was last seen, so a quiet night writes nothing.
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from pydantic_core import to_json
 from sqlalchemy import Connection, delete, insert, select, update
 
 from convsync.model.deal import Merged, Milestone
 from convsync.model.stage import Stage, StageOutcome
+from convsync.store import runs
 from convsync.store.schema import merges, stages, survivors
 
+_WHOLE: Final = "whole"
 _LONGEST = 200
 
 
@@ -128,3 +132,18 @@ def _short(stage: Stage) -> Stage:
         position=stage.position,
         outcome=stage.outcome,
     )
+
+
+def ended_whole(connection: Connection, source: str) -> bool | None:
+    """Return whether a source's file ended with a line break when it was last read."""
+    kept = runs.recall(connection, _ending_of(source))
+    return None if kept is None else kept == _WHOLE
+
+
+def keep_ending(connection: Connection, source: str, *, whole: bool) -> None:
+    """Remember how a source's file ended."""
+    runs.remember(connection, _ending_of(source), _WHOLE if whole else "open")
+
+
+def _ending_of(source: str) -> str:
+    return f"ending of {source}"

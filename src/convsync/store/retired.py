@@ -70,6 +70,11 @@ def retired(
     ]
 
 
+def counting_at(connection: Connection, destination: str) -> int:
+    """Return how many conversions may count that were sent through a destination."""
+    return sum(one.rows for one in _counting(connection) if one.destination == destination)
+
+
 def _counting(connection: Connection) -> Iterator[LedgerSum]:
     return (one for one in sums.kept(connection) if one.may_count)
 

@@ -43,5 +43,5 @@ class AnsweredAtOnce:
     def _apart_from_the_foreseen(self, batch: Batch, now: datetime) -> tuple[Sequence[int], Part]:
         """Return the rows to send, and the part of those that the platform is known to refuse."""
         refused = foreseen(batch, self.takes, now)
-        known = frozenset(refused[0])
-        return [row for row in range(len(batch.statements)) if row not in known], refused
+        known, rows = frozenset(refused[0]), range(len(batch.statements))
+        return [row for row in rows if row not in known] if known else rows, refused

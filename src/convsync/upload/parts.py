@@ -8,10 +8,14 @@ from convsync import log
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.outcome import Blocked, Deferred, NotMatched, Outcome, Rejected, Untried
 from convsync.model.statement import Batch, Statement
+from convsync.model.stored_statements import StoredStatements
 from convsync.model.takes import Takes
 
 Part = tuple[Sequence[int], Callable[[Batch], Sequence[Outcome]]]
-"""The rows of a batch that a part holds, and what asks the platform about them."""
+"""The rows of a batch that a part holds, and what asks the platform about them.
+
+Where these are all rows, a range says so, and the batch is sent as it is.
+"""
 
 
 def upload_in_parts(batch: Batch, parts: Iterable[Part]) -> Sequence[Outcome]:
@@ -27,6 +31,8 @@ def upload_in_parts(batch: Batch, parts: Iterable[Part]) -> Sequence[Outcome]:
     for rows, upload in parts:
         if not rows:
             continue
+        if rows == range(len(outcomes)):
+            return upload(batch)
         try:
             answers = upload(_part_of(batch, [batch.statements[row] for row in rows]))
         except (OperatorError, UnexpectedResponseError, TransientError) as error:
@@ -42,10 +48,11 @@ def upload_in_parts(batch: Batch, parts: Iterable[Part]) -> Sequence[Outcome]:
 
 def foreseen(batch: Batch, takes: Takes, now: datetime) -> Part:
     """Return the rows that the platform is known to refuse, and the refusal of each."""
-    codes = {
-        row: takes.refusal_of(statement, now) for row, statement in enumerate(batch.statements)
-    }
-    refused = {row: code for row, code in codes.items() if code is not None}
+    refused = {}
+    said = batch.statements
+    if not (isinstance(said, StoredStatements) and takes.surely_takes(said.columns)):
+        codes = {row: takes.refusal_of(statement, now) for row, statement in enumerate(said)}
+        refused = {row: code for row, code in codes.items() if code is not None}
     return list(refused), lambda part: logged(
         part, [Rejected(code=code) for code in refused.values()]
     )

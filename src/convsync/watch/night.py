@@ -7,7 +7,7 @@ within seconds.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from convsync import log
 from convsync.errors import ConvsyncError, LockedError, StoppedError
 from convsync.model.rule import ConversionRule
 from convsync.proof.verification import recent_break
-from convsync.report.closing import Closing
 from convsync.store import alert_states, watching
 from convsync.store.database import Connection, Database
 from convsync.watch import alerts
 from convsync.watch.alerts import Alarm, Told
 from convsync.watch.delivery import Ping, ping, ping_of
+from convsync.watch.ending import Night
 from convsync.watch.facts import Facts, facts_within
 from convsync.watch.findings import Finding, Trouble, Watching, findings_of
 from convsync.watch.sales import Sales, tell_quietly
@@ -36,11 +36,6 @@ class Watch:
     sales: Sales | None = None
     metrics_file: Path | None = None
     head_file: Path | None = None
-
-    @property
-    def is_idle(self) -> bool:
-        """True where nobody is to be told, and no figures are wanted."""
-        return not (self.alarm.targets or self.alarm.ping_url or self.metrics_file or self.sales)
 
     def look(self, database: Database, now: datetime) -> tuple[Facts, list[Finding]]:
         """Return how the nights stand, and what is wrong with them."""
@@ -88,20 +83,9 @@ class Watch:
             )
 
 
-@dataclass(slots=True, kw_only=True)
-class Night:
-    """One run as it is watched; whoever makes it says how it ended."""
-
-    exit_code: int = 0
-    closings: Sequence[Closing] = field(default_factory=list)
-
-
 @contextmanager
 def watched(watch: Watch, database: Database, now: datetime, night: Night) -> Iterator[None]:
     """Watch a run; its errors pass through, and `night` says how it ended where there are none."""
-    if watch.is_idle and not _is_acknowledged(database):
-        yield
-        return
     ping(watch.alarm.ping_url, Ping.START)
     missed = _missed(watch, database, now)
     try:
@@ -119,15 +103,6 @@ def tell_of_no_settings(alarm: Alarm, error: ConvsyncError) -> None:
     """Tell of a run whose configuration could not be read: every time, for nothing remembers it."""
     alerts.tell_without_memory(_failure(error), alarm)
     ping(alarm.ping_url, ping_of(error.exit_code), _words_of(error))
-
-
-def _is_acknowledged(database: Database) -> bool:
-    """True where somebody answers for a state, which a run may end."""
-    try:
-        with database.reading() as connection:
-            return bool(alert_states.recall(connection))
-    except ConvsyncError:
-        return False  # the run will say what is wrong with the ledger
 
 
 def _missed(watch: Watch, database: Database, now: datetime) -> Sequence[Finding]:

@@ -16,6 +16,7 @@ from convsync.settings import Settings
 from convsync.store import migrate
 from convsync.store.database import Database
 from convsync.watch.night import Watch
+from convsync.wiring.watch import watch_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ def company_of(settings: Settings, *, as_of: datetime | None = None) -> Company:
             funnel=wiring.funnel_of(settings),
             money=wiring.money_of(settings),
         ),
-        watch=wiring.watch_of(settings),
+        watch=watch_of(settings),
         meaning_of=partial(wiring.explain_code, settings),
         accounts=wiring.account_names(settings),
         finality=wiring.finality_of(settings),

@@ -1,4 +1,7 @@
-"""Settings → the concrete sources, destinations and store. Nobody else knows which they are."""
+"""Settings → the concrete sources, destinations and store. Nobody else knows which they are.
+
+What watches the nights is in `wiring.watch`: slow to import, and most are watched by nobody.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -18,13 +21,13 @@ from convsync.settings.value_checks import rules_that_learn
 from convsync.store.database import OnStep, ignore_step
 from convsync.wiring.audiences import audiences_of as audiences_of
 from convsync.wiring.definitions import definitions_of as definitions_of
+from convsync.wiring.destinations import account_keys, time_of_platforms
 from convsync.wiring.destinations import account_names as account_names
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
 from convsync.wiring.destinations import explain_code as explain_code
 from convsync.wiring.destinations import finality_of as finality_of
 from convsync.wiring.destinations import takes_of as takes_of
-from convsync.wiring.destinations import time_of_platforms
 from convsync.wiring.learning import learning_terms_of as learning_terms_of
 from convsync.wiring.rates import exchange_of as exchange_of
 from convsync.wiring.rates import rates_of as rates_of
@@ -40,22 +43,17 @@ from convsync.wiring.sources import click_file as click_file
 from convsync.wiring.sources import click_sources_of as click_sources_of
 from convsync.wiring.sources import deal_sources_by_name as deal_sources_by_name
 from convsync.wiring.sources import deal_sources_of as deal_sources_of
-from convsync.wiring.tell import sales_of as sales_of
 from convsync.wiring.tell import tell_terms_of as tell_terms_of
 from convsync.wiring.terms import audit_settings_of as audit_settings_of
 from convsync.wiring.terms import cost_terms_of as cost_terms_of
 from convsync.wiring.terms import digests_of as digests_of
 from convsync.wiring.terms import formats_of as formats_of
+from convsync.wiring.terms import is_watched as is_watched
 from convsync.wiring.terms import moved_of as moved_of
 from convsync.wiring.terms import privacy_of, safety_limits_of
 from convsync.wiring.terms import retry_of as retry_of
 from convsync.wiring.terms import run_limits_of as run_limits_of
 from convsync.wiring.terms import shared_keys_of as shared_keys_of
-from convsync.wiring.watch import alarm_without_settings as alarm_without_settings
-from convsync.wiring.watch import digest_times_of as digest_times_of
-from convsync.wiring.watch import metrics_token_of as metrics_token_of
-from convsync.wiring.watch import timetable_of as timetable_of
-from convsync.wiring.watch import watch_of as watch_of
 from convsync.wiring.write_back import write_backs_of as write_backs_of
 
 
@@ -84,6 +82,7 @@ def services_of(
         revenue_sources=revenue_sources_of(settings),
         money=money_of(settings),
         takes=takes_of(settings),
+        account_keys=account_keys(settings),
         destinations=destinations_of(settings),
         limits=safety_limits_of(settings),
         moved=moved_of(settings),

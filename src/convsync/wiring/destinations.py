@@ -7,15 +7,17 @@ is imported when something of it is first asked for: no command waits for what n
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from convsync.errors import ConvsyncError, OperatorError
 from convsync.model.identifiers import Form
 from convsync.model.takes import CODES, CodeMeaning, Takes
 from convsync.settings import Settings
-from convsync.signing_in.way import Entrance
-from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination
+
+if TYPE_CHECKING:
+    from convsync.signing_in.way import Entrance
+    from convsync.upload.ad_account import AdAccount
 
 
 class Vendor(Protocol):
@@ -35,10 +37,13 @@ class Vendor(Protocol):
     def name_of_account(self, table: Any) -> str:
         """Return the platform and the account that the destination reports to, for people."""
 
-    def account_of(self, name: str, table: Any, settings: Settings) -> AdAccount:
+    def account_key(self, table: Any) -> str:
+        """Return the account alone, whichever API reports to it: only it knows what was sent."""
+
+    def account_of(self, name: str, table: Any, settings: Settings) -> "AdAccount":
         """Return the account behind the destination that a table describes."""
 
-    def entrance(self, tables: Mapping[str, Mapping[str, Any]]) -> Entrance:
+    def entrance(self, tables: Mapping[str, Mapping[str, Any]]) -> "Entrance":
         """Return how a person signs in for these tables, as they are written, by their names."""
 
 
@@ -147,6 +152,14 @@ def account_names(settings: Settings) -> Mapping[str, str]:
     }
 
 
+def account_keys(settings: Settings) -> Mapping[str, str]:
+    """Return the account that knows what each destination sent, by the destination's name."""
+    return {
+        name: VENDORS[table.kind]().account_key(table)
+        for name, table in settings.destinations.items()
+    }
+
+
 def finality_of(settings: Settings) -> Mapping[str, str]:
     """Return what cannot be undone at each destination once it is sent; those without are none."""
     return {name: said for name, takes in takes_of(settings).items() if (said := takes.finality)}
@@ -166,7 +179,7 @@ def time_of_platforms(settings: Settings) -> Callable[[], None]:
     return ask
 
 
-def accounts_of(settings: Settings) -> Sequence[AdAccount]:
+def accounts_of(settings: Settings) -> "Sequence[AdAccount]":
     """Return the ad accounts that the rules count in, in the file's order."""
     first = next(iter(settings.destinations))
     used = {rule.destination or first for rule in settings.rules.values()}

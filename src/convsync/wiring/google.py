@@ -20,20 +20,18 @@ from convsync.settings import (
     google_tables,
     source_tables,
 )
-from convsync.signing_in.way import App, Entrance
-from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination, Quota
-from convsync.upload.google import data_manager_codes, google_ads_codes
-from convsync.upload.google.account import AccountReader
-from convsync.upload.google.ad_account import GoogleAdAccount
-from convsync.upload.google.preflight import Expected
 from convsync.upload.google.takes import GOOGLE_ADS, data_manager
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
 
+    from convsync.signing_in.way import Entrance
+    from convsync.upload.ad_account import AdAccount
+    from convsync.upload.google.account import AccountReader
     from convsync.upload.google.credentials import Keeper
     from convsync.upload.google.google_ads_api import Customer
+    from convsync.upload.google.preflight import Expected
 
 
 Opener = Callable[[str], Destination]
@@ -60,6 +58,8 @@ def takes_of(table: Table) -> Takes:
 
 def explain_code(table: Table, code: str) -> CodeMeaning | None:
     """Return what a code of one of Google's APIs means; see Vendor."""
+    from convsync.upload.google import data_manager_codes, google_ads_codes
+
     match table:
         case google_tables.DataManagerTable():
             return data_manager_codes.explain_code(code)
@@ -70,14 +70,25 @@ def explain_code(table: Table, code: str) -> CodeMeaning | None:
 def name_of_account(table: Table) -> str:
     """Return the account that a destination of Google reports to; see Vendor."""
     match table:
+        case google_tables.DataManagerTable():
+            return f"Google Ads account {account_key(table)}, by the Data Manager API"
+        case google_tables.GoogleAdsTable():
+            return f"Google Ads account {account_key(table)}, by the Google Ads API"
+
+
+def account_key(table: Table) -> str:
+    """Return the account of Google alone; see Vendor."""
+    match table:
         case google_tables.DataManagerTable(operating_account=account):
-            return f"Google Ads account {account}, by the Data Manager API"
+            return account
         case google_tables.GoogleAdsTable(customer_id=account):
-            return f"Google Ads account {account}, by the Google Ads API"
+            return account
 
 
-def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
+def account_of(name: str, table: Table, settings: Settings) -> "AdAccount":
     """Return the account behind a destination of Google; see Vendor."""
+    from convsync.upload.google.ad_account import GoogleAdAccount
+
     return GoogleAdAccount(
         _expected(name, table, settings),
         partial(_reader, name, table, settings),
@@ -85,8 +96,9 @@ def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
     )
 
 
-def entrance(tables: Mapping[str, Mapping[str, Any]]) -> Entrance:
+def entrance(tables: Mapping[str, Mapping[str, Any]]) -> "Entrance":
     """Return how a person signs in for destinations of Google; see Vendor."""
+    from convsync.signing_in.way import App, Entrance
     from convsync.upload.google import consent
 
     keys = ("client_id", "client_secret")
@@ -115,7 +127,7 @@ def entrance(tables: Mapping[str, Mapping[str, Any]]) -> Entrance:
     )
 
 
-def _reader(name: str, table: Table, settings: Settings) -> AccountReader | None:
+def _reader(name: str, table: Table, settings: Settings) -> "AccountReader | None":
     match table:
         case google_tables.GoogleAdsTable():
             return _google_ads_account(name, table, table.customer_id, settings.folder)
@@ -127,7 +139,9 @@ def _reader(name: str, table: Table, settings: Settings) -> AccountReader | None
             return None
 
 
-def _expected(name: str, table: Table, settings: Settings) -> Expected:
+def _expected(name: str, table: Table, settings: Settings) -> "Expected":
+    from convsync.upload.google.preflight import Expected
+
     match table:
         case google_tables.DataManagerTable(operating_account=account):
             must_own = True
@@ -213,7 +227,7 @@ def _google_ads(name: str, table: google_tables.GoogleAdsTable, folder: Path) ->
 
 def _google_ads_account(
     name: str, table: google_tables.GoogleAdsTable, customer_id: str, folder: Path
-) -> AccountReader:
+) -> "AccountReader":
     from convsync.upload.google.google_ads_reading import GoogleAdsAccount
 
     customer, identity, connection = _google_ads_road(name, table, folder)

@@ -1,19 +1,25 @@
 """Settings → how values are learned."""
 
+from typing import TYPE_CHECKING
+
 from convsync.errors import OperatorError
 from convsync.model.deal import LOST, WON
 from convsync.opening import absurd_above, company_zone
 from convsync.settings import Settings
-from convsync.values.history import LearningTerms
-from convsync.values.leads import Terms
 from convsync.wiring.rules import funnel_of
 
+if TYPE_CHECKING:
+    from convsync.values.history import LearningTerms
 
-def learning_terms_of(settings: Settings) -> LearningTerms:
+
+def learning_terms_of(settings: Settings) -> "LearningTerms":
     """Return how values are learned.
 
     Raises OperatorError where nothing says in which currency, or no milestone comes before a sale.
     """
+    from convsync.values.history import LearningTerms
+    from convsync.values.leads import Terms
+
     table = settings.values
     currency = table.currency or settings.company.currency
     if currency is None:

@@ -45,6 +45,11 @@ def name_of_account(table: Table) -> str:
     return f"LinkedIn ad account {table.account_id}"
 
 
+def account_key(table: Table) -> str:
+    """Return the ad account alone; see Vendor."""
+    return table.account_id
+
+
 def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
     """Return the ad account behind a destination; see Vendor."""
 

@@ -40,6 +40,11 @@ def name_of_account(table: Table) -> str:
     return f"Meta dataset {table.dataset_id}"
 
 
+def account_key(table: Table) -> str:
+    """Return the dataset alone; see Vendor."""
+    return table.dataset_id
+
+
 def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
     """Return the dataset behind a destination; see Vendor."""
     return MetaAdAccount(

@@ -57,6 +57,11 @@ def name_of_account(table: Table) -> str:
     return f"Microsoft Advertising account {table.account_id}"
 
 
+def account_key(table: Table) -> str:
+    """Return the account alone; see Vendor."""
+    return table.account_id
+
+
 def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
     """Return the account behind a destination; see Vendor."""
     return MicrosoftAdAccount(

@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from convsync.extract.csv_form import FileForm
-from convsync.extract.rates import ListColumns, RatesFile
 from convsync.model.rates import Rates
-from convsync.report.exchange import Exchange
 from convsync.settings import Settings
 from convsync.settings.money_tables import CsvRatesTable, RatesTable
+
+if TYPE_CHECKING:
+    from convsync.extract.rates import RatesFile
+    from convsync.report.exchange import Exchange
 
 
 def rates_of(settings: Settings) -> Rates | None:
@@ -19,8 +21,11 @@ def rates_of(settings: Settings) -> Rates | None:
     return None if settings.rates is None else rates_file(settings.rates, settings.folder).read()
 
 
-def rates_file(table: RatesTable, folder: Path) -> RatesFile:
+def rates_file(table: RatesTable, folder: Path) -> "RatesFile":
     """Return the file of rates that a table describes. Nothing is opened yet."""
+    from convsync.extract.csv_form import FileForm
+    from convsync.extract.rates import ListColumns, RatesFile
+
     path = folder / table.path
     longest_gap = timedelta(days=table.longest_gap_days)
     if not isinstance(table, CsvRatesTable):
@@ -36,6 +41,8 @@ def rates_file(table: RatesTable, folder: Path) -> RatesFile:
     )
 
 
-def exchange_of(settings: Settings) -> Exchange:
+def exchange_of(settings: Settings) -> "Exchange":
     """Return what puts a report's sums into the company's currency, if rates are configured."""
+    from convsync.report.exchange import Exchange
+
     return Exchange(rates_of(settings), settings.company.currency, settings.company.time_zone)

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
+from typing import TYPE_CHECKING
 
-from convsync.extract.revenue import CsvRevenue, RevenueColumns, RevenueSource
-from convsync.extract.sql_revenue import SqlRevenue
 from convsync.model.rates import Rates
 from convsync.model.revenue import MoneyTerms
 from convsync.opening import database_url
@@ -15,8 +14,11 @@ from convsync.wiring.rates import rates_of
 from convsync.wiring.tables import cells_of, form_of
 from convsync.wiring.values import query_of
 
+if TYPE_CHECKING:
+    from convsync.extract.revenue import RevenueColumns, RevenueSource
 
-def revenue_sources_of(settings: Settings) -> Sequence[RevenueSource]:
+
+def revenue_sources_of(settings: Settings) -> "Sequence[RevenueSource]":
     """Return the sources of revenue, in the file's order. Nothing is opened yet."""
     return [_source(name, table, settings) for name, table in settings.revenue.items()]
 
@@ -33,7 +35,9 @@ def money_of(settings: Settings) -> MoneyTerms:
 
 def _source(
     name: str, table: CsvRevenueTable | SqlRevenueTable, settings: Settings
-) -> RevenueSource:
+) -> "RevenueSource":
+    from convsync.extract.revenue import CsvRevenue
+
     columns = _columns(table.columns)
     cells = cells_of(table, settings, None, (table.columns,))
     if isinstance(table, CsvRevenueTable):
@@ -45,6 +49,8 @@ def _source(
             form=form_of(table),
             is_complete=table.complete,
         )
+    from convsync.extract.sql_revenue import SqlRevenue
+
     return SqlRevenue(
         name=name,
         url=database_url(table.url, settings.folder),
@@ -58,7 +64,9 @@ def _source(
     )
 
 
-def _columns(table: RevenueColumnsTable) -> RevenueColumns:
+def _columns(table: RevenueColumnsTable) -> "RevenueColumns":
+    from convsync.extract.revenue import RevenueColumns
+
     return RevenueColumns(
         line=table.line,
         paid_at=table.paid_at.column,

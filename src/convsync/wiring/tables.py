@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from convsync.extract.access_log import AccessLogClicks
 from convsync.extract.csv_clicks import CsvClicks
@@ -18,7 +18,6 @@ from convsync.extract.mapping import (
     RecordFields,
 )
 from convsync.extract.several_rows import RowsPerDeal
-from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.opening import database_url
 from convsync.settings import source_tables, tables
 from convsync.settings.values import Table
@@ -31,6 +30,9 @@ from convsync.wiring.values import (
     mapped,
     query_of,
 )
+
+if TYPE_CHECKING:
+    from convsync.extract.sql import SqlClicks, SqlDeals
 
 ID_OF_TEMPLATE = ("Google Click ID", "Conversion Name", "Conversion Time")
 """By these Google knows a conversion of its template: there is no ID of the deal."""
@@ -54,7 +56,7 @@ class Around(Sources, Protocol):
 
 def deal_source(
     name: str, source: source_tables.FileDealsTable | source_tables.SqlDealsTable, settings: Around
-) -> CsvDeals | SqlDeals:
+) -> "CsvDeals | SqlDeals":
     """Return the source of an export's or a query's deals. Nothing is opened yet."""
     columns = _deal_columns(source)
     timed = (source.columns, *source.milestones.values())
@@ -72,6 +74,8 @@ def deal_source(
                 ids_are_exact=source.ids_are_exact,
             )
         case source_tables.SqlDealsTable():
+            from convsync.extract.sql import SqlDeals
+
             return SqlDeals(
                 name=name,
                 url=database_url(source.url, settings.folder),
@@ -89,7 +93,7 @@ def deal_source(
 
 def click_source(
     name: str, source: source_tables.ClickSource, settings: Around, path: Path | None
-) -> CsvClicks | SqlClicks | AccessLogClicks:
+) -> "CsvClicks | SqlClicks | AccessLogClicks":
     """Return the source of a log's or a query's clicks; `path` stands in for the log's own."""
     if isinstance(source, source_tables.AccessLogClicksTable):
         return AccessLogClicks(
@@ -113,6 +117,8 @@ def click_source(
                 lag=lag,
             )
         case source_tables.SqlClicksTable():
+            from convsync.extract.sql import SqlClicks
+
             return SqlClicks(
                 name=name,
                 url=database_url(source.url, settings.folder),

@@ -4,16 +4,19 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from time import monotonic, sleep
+from typing import TYPE_CHECKING
 
 from convsync.model.identifiers import hashed, normalised_email, normalised_phone
 from convsync.model.key import Key, KeyKind
 from convsync.model.terms import AuditSettings, Moved, PrivacySettings, RunLimits, SharedKeys
 from convsync.pace import Ticks
-from convsync.reading.costing import CostTerms
-from convsync.report.formats import Formats
 from convsync.retrying import RetryPolicy
 from convsync.running.guarding import SafetyLimits
 from convsync.settings import Settings
+
+if TYPE_CHECKING:
+    from convsync.reading.costing import CostTerms
+    from convsync.report.formats import Formats
 
 _SHOWN_KEY = re.compile(r"key:([0-9a-f]{32})\Z")
 
@@ -48,6 +51,13 @@ def safety_limits_of(settings: Settings) -> SafetyLimits:
     )
 
 
+def is_watched(settings: Settings) -> bool:
+    """True where somebody is told how nights end, or who came back, or figures are written."""
+    alerts = settings.alerts
+    told = (alerts.urls, alerts.ping_url, settings.metrics.textfile, settings.tell.routes)
+    return any(told)
+
+
 def run_limits_of(settings: Settings) -> RunLimits:
     """Return how much may be amiss before a run says so."""
     return RunLimits(
@@ -56,8 +66,10 @@ def run_limits_of(settings: Settings) -> RunLimits:
     )
 
 
-def formats_of(settings: Settings) -> Formats:
+def formats_of(settings: Settings) -> "Formats":
     """Return how the company writes numbers and days in its reports."""
+    from convsync.report.formats import Formats
+
     table = settings.reports
     return Formats(table.decimal, table.thousands, table.date_format)
 
@@ -105,8 +117,10 @@ def privacy_of(settings: Settings) -> PrivacySettings:
     )
 
 
-def cost_terms_of(settings: Settings) -> CostTerms:
+def cost_terms_of(settings: Settings) -> "CostTerms":
     """Return how far back costs are fetched, and for how long again."""
+    from convsync.reading.costing import CostTerms
+
     return CostTerms(
         first_days=settings.costs.first_days,
         restated=timedelta(days=settings.costs.restated_days),

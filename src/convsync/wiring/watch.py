@@ -1,4 +1,4 @@
-"""Settings → when nights are due, what is wrong with them, and who is alerted."""
+"""Settings → when nights are due, what is wrong with them, and who is told."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -17,9 +17,9 @@ from convsync.watch.deadlines import Used
 from convsync.watch.delivery import targets_of
 from convsync.watch.findings import Watching
 from convsync.watch.night import Watch
+from convsync.watch.sales import Sales, SalesRoute
 from convsync.watch.timetable import Timetable
 from convsync.wiring.rules import rules_of
-from convsync.wiring.tell import sales_of
 from convsync.wiring.terms import audit_settings_of
 from convsync.wiring.values import zone_of
 
@@ -117,6 +117,28 @@ def metrics_token_of(settings: Settings) -> str | None:
     """Return what is asked of whoever reads the figures over HTTP."""
     token = settings.metrics.token
     return None if token is None else token.get_secret_value()
+
+
+def sales_of(settings: Settings) -> Sales | None:
+    """Return who in sales hears of it, None where nobody does."""
+    tell = settings.tell
+    if not tell.routes:
+        return None
+    return Sales(
+        name=settings.alerts.name or settings.folder.resolve().name,
+        zone=zone_of(settings),
+        owner=tell.owner,
+        is_digest=tell.when == "digest",
+        routes=[
+            SalesRoute(
+                name=name,
+                owners=frozenset(route.owners),
+                shows=frozenset(route.shows),
+                targets=targets_of(route.urls.get_secret_value()),
+            )
+            for name, route in tell.routes.items()
+        ],
+    )
 
 
 def watch_of(settings: Settings) -> Watch:

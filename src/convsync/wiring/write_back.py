@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 
 from convsync.errors import OperatorError
-from convsync.extract.crm import CrmDeals
 from convsync.extract.field_writer import FieldWriter, WriteBackTerms, WritesFields
 from convsync.extract.source import DealSource
 from convsync.settings import Settings
@@ -27,6 +26,8 @@ def write_backs_of(settings: Settings, sources: Sequence[DealSource]) -> Sequenc
 
 
 def _opened(source: DealSource) -> FieldWriter:
+    from convsync.extract.crm import CrmDeals
+
     if isinstance(source, CrmDeals) and isinstance(source.crm, WritesFields):
         return source.crm.field_writer()
     raise OperatorError(f"Nothing can be written back into source '{source.name}'.")

@@ -40,7 +40,7 @@ class Telling(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CrmStage:
+class Stage:
     """A stage of a pipeline. `key` is the book's word for it; vendors' IDs are made of it."""
 
     key: str
@@ -51,11 +51,11 @@ class CrmStage:
 
 
 STAGES: Final = (
-    CrmStage(key="mql", name="MQL", position=1),
-    CrmStage(key="sql", name="SQL", position=2),
-    CrmStage(key="opportunity", name="Opportunity", position=3),
-    CrmStage(key="won", name="Closed Won", position=4, outcome=Outcome.WON),
-    CrmStage(key="lost", name="Closed Lost", position=5, outcome=Outcome.LOST),
+    Stage(key="mql", name="MQL", position=1),
+    Stage(key="sql", name="SQL", position=2),
+    Stage(key="opportunity", name="Opportunity", position=3),
+    Stage(key="won", name="Closed Won", position=4, outcome=Outcome.WON),
+    Stage(key="lost", name="Closed Lost", position=5, outcome=Outcome.LOST),
 )
 
 
@@ -68,7 +68,7 @@ class EarlierValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CrmPerson:
+class Person:
     """A contact or lead. `fields` are by the book's own names: email, phone, gclid, consent, …
 
     `earlier` holds values that fields had before, oldest first, for CRMs that keep them.
@@ -83,7 +83,7 @@ class CrmPerson:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CrmDeal:
+class Deal:
     """A deal. `fields` are by the book's own names: region, vertical, gclid, …
 
     `entered` are the stages it came into, by key, oldest first; the last is its stage.
@@ -113,7 +113,7 @@ class CrmDeal:
 class Departure:
     """A deal that is no longer there, as it was; `survivor` is the deal it was merged into."""
 
-    deal: CrmDeal
+    deal: Deal
     at: datetime
     survivor: str | None = None
 
@@ -121,13 +121,13 @@ class Departure:
 class CrmBook:
     """All records of one CRM. Safe across threads. IDs sort as numbers where they are digits."""
 
-    def __init__(self, stages: Sequence[CrmStage] = STAGES) -> None:
+    def __init__(self, stages: Sequence[Stage] = STAGES) -> None:
         self.stages = tuple(stages)
         self.telling = Telling.ALL
         self.departures: dict[str, Departure] = {}
-        self.hidden: dict[str, CrmDeal] = {}
-        self._deals: dict[str, CrmDeal] = {}
-        self._people: dict[str, CrmPerson] = {}
+        self.hidden: dict[str, Deal] = {}
+        self._deals: dict[str, Deal] = {}
+        self._people: dict[str, Person] = {}
         self._deals_of: dict[str, tuple[str, ...]] = {}
         self._modified: list[tuple[datetime, str]] = []
         self._people_modified: list[tuple[datetime, str]] = []
@@ -137,19 +137,19 @@ class CrmBook:
 
     # Reading
 
-    def deal(self, deal_id: str) -> CrmDeal | None:
+    def deal(self, deal_id: str) -> Deal | None:
         """Return a deal that is there."""
         return self._deals.get(deal_id)
 
-    def deals(self, deal_ids: Iterable[str]) -> list[CrmDeal]:
+    def deals(self, deal_ids: Iterable[str]) -> list[Deal]:
         """Return those of the deals that are there, in the order asked."""
         return [deal for deal_id in deal_ids if (deal := self._deals.get(deal_id))]
 
-    def person(self, person_id: str) -> CrmPerson | None:
+    def person(self, person_id: str) -> Person | None:
         """Return a contact or lead."""
         return self._people.get(person_id)
 
-    def people_of(self, deal: CrmDeal, kind: str | None = None) -> list[CrmPerson]:
+    def people_of(self, deal: Deal, kind: str | None = None) -> list[Person]:
         """Return the people behind a deal, in order, all or of one kind."""
         people = (self._people[person_id] for person_id in deal.people if person_id in self._people)
         return [person for person in people if kind in (None, person.kind)]
@@ -158,7 +158,7 @@ class CrmBook:
         """Return the deals a person is behind."""
         return tuple(one for one in self._deals_of.get(person_id, ()) if one in self._deals)
 
-    def told(self, deal: CrmDeal) -> tuple[tuple[str, datetime], ...]:
+    def told(self, deal: Deal) -> tuple[tuple[str, datetime], ...]:
         """Return the stages that a deal's history tells of."""
         match self.telling:
             case Telling.ALL:
@@ -170,7 +170,7 @@ class CrmBook:
             case Telling.NOTHING:
                 return ()
 
-    def stage(self, key: str) -> CrmStage:
+    def stage(self, key: str) -> Stage:
         """Return a stage by the book's word for it."""
         return next(stage for stage in self.stages if stage.key == key)
 
@@ -187,7 +187,7 @@ class CrmBook:
         *,
         after: str | None = None,
         limit: int | None = None,
-    ) -> list[CrmDeal]:
+    ) -> list[Deal]:
         """Return deals modified in `[since, until)`, by ID, those after an ID, at most `limit`."""
         ids = self._window("deals", self._modified, since, until)
         return [self._deals[one] for one in _page(ids, after, limit)]
@@ -200,7 +200,7 @@ class CrmBook:
         *,
         after: str | None = None,
         limit: int | None = None,
-    ) -> list[CrmPerson]:
+    ) -> list[Person]:
         """Return people of a kind modified in `[since, until)`, by ID, as `modified` does."""
         ids = self._window(kind, self._people_modified, since, until)
         return [self._people[one] for one in _page(ids, after, limit)]
@@ -212,7 +212,7 @@ class CrmBook:
 
     # Writing
 
-    def put(self, deal: CrmDeal) -> CrmDeal:
+    def put(self, deal: Deal) -> Deal:
         """Add a deal, or replace the one of that ID."""
         with self.lock:
             self._forget(deal.deal_id)
@@ -226,7 +226,7 @@ class CrmBook:
             self._version += 1
         return deal
 
-    def put_person(self, person: CrmPerson) -> CrmPerson:
+    def put_person(self, person: Person) -> Person:
         """Add a person, or replace the one of that ID."""
         with self.lock:
             if before := self._people.get(person.person_id):
@@ -236,7 +236,7 @@ class CrmBook:
             self._version += 1
         return person
 
-    def edit(self, deal_id: str, at: datetime, **changes: Any) -> CrmDeal:
+    def edit(self, deal_id: str, at: datetime, **changes: Any) -> Deal:
         """Change a deal; `fields` are added to those it has."""
         with self.lock:
             deal = self._deals[deal_id]
@@ -244,11 +244,11 @@ class CrmBook:
                 changes["fields"] = {**deal.fields, **fields}
             return self.put(replace(deal, modified_at=at, **changes))
 
-    def move(self, deal_id: str, stage: str, at: datetime) -> CrmDeal:
+    def move(self, deal_id: str, stage: str, at: datetime) -> Deal:
         """Bring a deal into a stage."""
         return self.edit(deal_id, at, entered=(*self._deals[deal_id].entered, (stage, at)))
 
-    def edit_person(self, person_id: str, at: datetime, **fields: str) -> CrmPerson:
+    def edit_person(self, person_id: str, at: datetime, **fields: str) -> Person:
         """Change fields of a person; what they held before is remembered. Deals stay untouched."""
         with self.lock:
             person = self._people[person_id]
@@ -265,7 +265,7 @@ class CrmBook:
         deal = self._deals[deal_id]
         self.put(replace(deal, people=(*deal.people, person_id)))
 
-    def delete(self, deal_id: str, at: datetime) -> CrmDeal:
+    def delete(self, deal_id: str, at: datetime) -> Deal:
         """Take a deal away; return it as it was."""
         with self.lock:
             deal = self._deals[deal_id]
@@ -274,11 +274,11 @@ class CrmBook:
             self._version += 1
         return deal
 
-    def restore(self, deal_id: str, at: datetime) -> CrmDeal:
+    def restore(self, deal_id: str, at: datetime) -> Deal:
         """Bring a deleted deal back."""
         return self.put(replace(self.departures[deal_id].deal, modified_at=at))
 
-    def hide(self, deal_id: str) -> CrmDeal:
+    def hide(self, deal_id: str) -> Deal:
         """Take away the right to see a deal: it is not gone, and leaves no trace of having been."""
         with self.lock:
             deal = self.hidden[deal_id] = self._deals[deal_id]
@@ -286,13 +286,11 @@ class CrmBook:
             self._version += 1
         return deal
 
-    def show(self, deal_id: str) -> CrmDeal:
+    def show(self, deal_id: str) -> Deal:
         """Give the right back: nobody has touched the deal meanwhile."""
         return self.put(self.hidden.pop(deal_id))
 
-    def merge(
-        self, loser: str, survivor: str, at: datetime, *, new_id: str | None = None
-    ) -> CrmDeal:
+    def merge(self, loser: str, survivor: str, at: datetime, *, new_id: str | None = None) -> Deal:
         """Merge a deal into another; with `new_id` both go, and a new deal stands for them."""
         with self.lock:
             into, lost = self._deals[survivor], self._deals[loser]

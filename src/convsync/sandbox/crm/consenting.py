@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from convsync.sandbox.consent import ConsentDesk, ConsentRefused
-from convsync.sandbox.crm.server import CrmRequest, CrmServer, Reply
+from convsync.sandbox.crm.server import CrmServer, Reply, Request
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
@@ -13,7 +13,7 @@ class ConsentingServer(CrmServer):
 
     desk: ConsentDesk
 
-    def consent_page(self, request: CrmRequest) -> Reply:
+    def consent_page(self, request: Request) -> Reply:
         """Show what an app asks for."""
         try:
             page = self.desk.page(request.query)
@@ -21,7 +21,7 @@ class ConsentingServer(CrmServer):
             return Reply(status=400, body={"error": refused.error})
         return Reply(body=page, headers={"Content-Type": "text/html; charset=utf-8"})
 
-    def consent_given(self, request: CrmRequest) -> Reply:
+    def consent_given(self, request: Request) -> Reply:
         """Send the browser back with a code, or with a no."""
         try:
             address = self.desk.decided(request.form(), self.now())
@@ -29,7 +29,7 @@ class ConsentingServer(CrmServer):
             return Reply(status=400, body={"error": refused.error})
         return Reply(status=302, headers={"Location": address})
 
-    def revoke(self, request: CrmRequest) -> Reply:
+    def revoke(self, request: Request) -> Reply:
         """Take a refresh token back."""
         token = {**request.query, **request.form()}.get("token", "")
         is_known = self.desk.revoke(token)

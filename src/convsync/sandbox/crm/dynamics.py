@@ -27,7 +27,7 @@ from convsync.sandbox.crm.dynamics_flows import flows_of
 from convsync.sandbox.crm.dynamics_pages import BASE
 from convsync.sandbox.crm.dynamics_rows import DEAL_ID, DataverseRow, Rows, deal_of, guid, stage_id
 from convsync.sandbox.crm.dynamics_tables import FIELDS, STANDARD, TABLES, DataverseTable
-from convsync.sandbox.crm.server import Allowance, CrmRequest, Field, Now, Reply
+from convsync.sandbox.crm.server import Allowance, Field, Now, Reply, Request
 
 TENANT: Final = "contoso.onmicrosoft.com"
 CLIENT_ID: Final = "535fb089-9ff3-47b6-9bfb-4f1264799865"
@@ -81,7 +81,7 @@ class DynamicsServer(ConsentingServer):
         first = {"deal": DEAL_ID, CONTACT: "70bf4d48", LEAD: "8e1f7c10"}[kind]
         return f"{first}-d01c-ed11-b83e-{number:012x}"
 
-    def refuse(self, request: CrmRequest) -> Reply | None:
+    def refuse(self, request: Request) -> Reply | None:
         """Ask for a bearer token everywhere but where one is given out."""
         if "/oauth2/v2.0/" in request.path or request.path == "/devicelogin":
             return None
@@ -94,7 +94,7 @@ class DynamicsServer(ConsentingServer):
         error = _error(429, beyond.name or "0x80072326", "the limit is exceeded")
         return replace(error, headers={"Retry-After": str(max(1, round(beyond.seconds)))})
 
-    def token(self, request: CrmRequest) -> Reply:
+    def token(self, request: Request) -> Reply:
         """Give out an access token for the app's secret, or with a refresh token for a person."""
         form = request.form()
         is_app = form.get("grant_type") == "client_credentials"
@@ -116,7 +116,7 @@ class DynamicsServer(ConsentingServer):
             body={"token_type": "Bearer", "expires_in": 3599, "access_token": token, **agreed}
         )
 
-    def device_code(self, request: CrmRequest) -> Reply:
+    def device_code(self, request: Request) -> Reply:
         """Give out a code for a machine without a browser."""
         try:
             told = self.desk.device(request.form(), self.now(), f"{request.base_url}/devicelogin")
@@ -124,12 +124,12 @@ class DynamicsServer(ConsentingServer):
             return _no_token(refused.error, 700016)
         return Reply(body=told)
 
-    def type_code(self, request: CrmRequest) -> Reply:
+    def type_code(self, request: Request) -> Reply:
         """Take the code that a person typed."""
         is_known = self.desk.typed(request.form().get("user_code", ""))
         return Reply(status=200 if is_known else 400, body={})
 
-    def listed(self, request: CrmRequest, records: str) -> Reply:
+    def listed(self, request: Request, records: str) -> Reply:
         """Answer with a page of a table's rows."""
         table, query = TABLES[records], request.query
         if len(urlencode(query)) > LONGEST_URL:
@@ -171,7 +171,7 @@ class DynamicsServer(ConsentingServer):
             rows = iter(sorted(rows, key=order.key, reverse=order.is_down))
         return (row for row in rows if after is None or order.key(row) > after)
 
-    def opportunity(self, request: CrmRequest, deal_id: str) -> Reply:
+    def opportunity(self, request: Request, deal_id: str) -> Reply:
         """Answer with a deal, or whether it is not there or may not be read."""
         deal, table = self.book.deal(deal_id.lower()), TABLES["opportunities"]
         if deal is None:
@@ -183,7 +183,7 @@ class DynamicsServer(ConsentingServer):
         select = pages.selected(table, request.query, None)
         return Reply(body=pages.as_json(table, self.rows.opportunity(deal), select, {}, ""))
 
-    def audit_details(self, request: CrmRequest, audit_id: str) -> Reply:
+    def audit_details(self, request: Request, audit_id: str) -> Reply:
         """Answer with what a change made of a process."""
         deal = self.book.deal(deal_of(audit_id))
         audited = self.rows.audited(deal) if deal else ()
@@ -205,7 +205,7 @@ class DynamicsServer(ConsentingServer):
             }
         )
 
-    def batch(self, request: CrmRequest) -> Reply:
+    def batch(self, request: Request) -> Reply:
         """Answer single reads in one answer, those that fail among them."""
         kind = request.headers.get("content-type", "")
         message = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + request.body)
@@ -221,7 +221,7 @@ class DynamicsServer(ConsentingServer):
             headers={"Content-Type": f"multipart/mixed; boundary={boundary}"},
         )
 
-    def processes(self, request: CrmRequest) -> Reply:
+    def processes(self, request: Request) -> Reply:
         """Answer with the tables of business process flows; another one knows no deals."""
         if request.query.get("$filter") != "IsBPFEntity eq true":
             return _error(400, "0x0", "only tables of processes are listed here")
@@ -239,7 +239,7 @@ class DynamicsServer(ConsentingServer):
             }
         )
 
-    def attributes(self, request: CrmRequest, table: str, of_text: str | None) -> Reply:
+    def attributes(self, request: Request, table: str, of_text: str | None) -> Reply:
         """Answer with the columns of a table, all in one answer; lengths of those with text."""
         kind = {"opportunity": "deal"}.get(table, table)
         own = [one for one in (*FIELDS, *STANDARD) if one.kind == kind]
@@ -254,7 +254,7 @@ class DynamicsServer(ConsentingServer):
             )
         return Reply(body={"value": [*map(_described, own), _described_name(table)]})
 
-    def _read(self, url: str, batch: CrmRequest) -> Reply:
+    def _read(self, url: str, batch: Request) -> Reply:
         """Return the answer to one read of a batch."""
         parts = urlsplit(url)
         asked = replace(
@@ -266,7 +266,7 @@ class DynamicsServer(ConsentingServer):
         )
         return self.spoilt(asked) or self.handled(asked)[0]
 
-    def not_found(self, request: CrmRequest) -> Reply:
+    def not_found(self, request: Request) -> Reply:
         """Return the answer to a path that leads to no table."""
         return _error(404, "0x8006088a", f"Resource not found for the segment '{request.path}'.")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from convsync.sandbox.crm.book import CrmBook, CrmDeal, CrmStage, Outcome
+from convsync.sandbox.crm.book import CrmBook, Deal, Outcome, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,23 +51,23 @@ def flows_of(book: CrmBook) -> Sequence[Flow]:
     return (SALES, BESIDE) if has_others else (SALES,)
 
 
-def flow_of(book: CrmBook, stage: CrmStage) -> Flow:
+def flow_of(book: CrmBook, stage: Stage) -> Flow:
     """Return the flow that a stage is part of."""
     return SALES if stage.pipeline == book.stages[0].pipeline else BESIDE
 
 
-def state_of(book: CrmBook, deal: CrmDeal) -> Outcome:
+def state_of(book: CrmBook, deal: Deal) -> Outcome:
     """Return whether a deal is open, won or lost, whatever it goes through beside the sale."""
     return book.stage(of_sales(book, deal)[-1][0]).outcome
 
 
-def of_sales(book: CrmBook, deal: CrmDeal) -> Sequence[tuple[str, datetime]]:
+def of_sales(book: CrmBook, deal: Deal) -> Sequence[tuple[str, datetime]]:
     """Return what a deal entered of the sales process, closings included, and when."""
     own = [(key, at) for key, at in deal.entered if flow_of(book, book.stage(key)) is SALES]
     return own or [(book.stages[0].key, deal.created_at)]
 
 
-def moves_in(book: CrmBook, deal: CrmDeal, flow: Flow) -> Sequence[StageChange]:
+def moves_in(book: CrmBook, deal: Deal, flow: Flow) -> Sequence[StageChange]:
     """Return the open stages of a flow that a deal came into, none for a flow it never entered.
 
     Closing and taking up again are no moves.
@@ -83,7 +83,7 @@ def moves_in(book: CrmBook, deal: CrmDeal, flow: Flow) -> Sequence[StageChange]:
     return moves
 
 
-def told_in(book: CrmBook, deal: CrmDeal, flow: Flow) -> Iterator[StageChange]:
+def told_in(book: CrmBook, deal: Deal, flow: Flow) -> Iterator[StageChange]:
     """Yield those changes of a flow that the history tells of."""
     told = {at for _, at in book.told(deal)}
     return (move for move in moves_in(book, deal, flow) if move.at in told)

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from convsync.sandbox.crm import odata
 from convsync.sandbox.crm.dynamics_rows import DataverseRow
 from convsync.sandbox.crm.dynamics_tables import FIELDS, DataverseTable
-from convsync.sandbox.crm.server import CrmRequest
+from convsync.sandbox.crm.server import Request
 
 BASE: Final = "/api/data/v9.2"
 _LABEL: Final = "OData.Community.Display.V1.FormattedValue"
@@ -95,9 +95,7 @@ def row_after(token: str, order: Order) -> tuple[Any, ...] | None:
     )
 
 
-def link_behind(
-    request: CrmRequest, records: str, order: Order, page: Sequence[DataverseRow]
-) -> str:
+def link_behind(request: Request, records: str, order: Order, page: Sequence[DataverseRow]) -> str:
     """Return the link to what comes after a page: the same question, and where to go on."""
     first, last = order.key(page[0]), order.key(page[-1])
     inner = "".join(

@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 from zlib import crc32
 
 from convsync.sandbox.crm import odata
-from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook, CrmDeal, CrmPerson, CrmStage, Outcome
+from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook, Deal, Outcome, Person, Stage
 from convsync.sandbox.crm.dynamics_flows import (
     FLOWS,
     Flow,
@@ -94,7 +94,7 @@ class Rows:
         *,
         after: str | None = None,
         moves: bool = False,
-    ) -> Iterable[CrmDeal]:
+    ) -> Iterable[Deal]:
         """Return the deals a filter may mean; with `moves` their own stamp says nothing."""
         ids = None if where is None else odata.named(where, column)
         since, until = (None, None) if where is None else odata.bounds(where, "modifiedon")
@@ -106,7 +106,7 @@ class Rows:
             found = self.book.modified(since, until, after=after)
         return (deal for deal in found if deal.deal_id not in self.unreadable)
 
-    def _people(self, kind: str, where: odata.Filter | None) -> Iterable[CrmPerson]:
+    def _people(self, kind: str, where: odata.Filter | None) -> Iterable[Person]:
         """Return the people of a kind a filter may mean."""
         if where is None:
             return self.book.people_modified(kind)
@@ -116,7 +116,7 @@ class Rows:
             return found
         return (one for one in found if {one.person_id, one.fields.get("merged_into")} & ids)
 
-    def opportunity(self, deal: CrmDeal) -> DataverseRow:
+    def opportunity(self, deal: Deal) -> DataverseRow:
         """Return a deal's row; its customer is a company where only one contact is behind it."""
         state = _STATES[state_of(self.book, deal)]
         status, status_label = _STATUSES[state]
@@ -163,7 +163,7 @@ class Rows:
             },
         )
 
-    def _closings(self, deal: CrmDeal) -> Iterator[DataverseRow]:
+    def _closings(self, deal: Deal) -> Iterator[DataverseRow]:
         last = of_sales(self.book, deal)[-1]
         for number, (key, at) in enumerate(self.book.told(deal)):
             if state := _STATES[self.book.stage(key).outcome]:
@@ -179,7 +179,7 @@ class Rows:
                     }
                 )
 
-    def _process(self, deal: CrmDeal, flow: Flow) -> Iterator[DataverseRow]:
+    def _process(self, deal: Deal, flow: Flow) -> Iterator[DataverseRow]:
         """Yield the row of a flow that a deal goes through."""
         if not (moves := moves_in(self.book, deal, flow)):
             return
@@ -198,13 +198,13 @@ class Rows:
             }
         )
 
-    def audited(self, deal: CrmDeal) -> Iterator[tuple[str, Flow, StageChange]]:
+    def audited(self, deal: Deal) -> Iterator[tuple[str, Flow, StageChange]]:
         """Yield the lines of the audit log about a deal's flows: their IDs, and the moves."""
         for flow in FLOWS.values() if self.is_audited else ():
             for move in told_in(self.book, deal, flow):
                 yield _derived(flow.audits, deal, move.number), flow, move
 
-    def _connections(self, deal: CrmDeal) -> Iterator[DataverseRow]:
+    def _connections(self, deal: Deal) -> Iterator[DataverseRow]:
         """Yield the contacts for whom the opportunity itself has no column."""
         for number, person in enumerate(self.book.people_of(deal, CONTACT)[2:]):
             yield DataverseRow(
@@ -230,7 +230,7 @@ def guid(of: str) -> str:
     return str(uuid5(NAMESPACE_URL, of))
 
 
-def _derived(marker: str, deal: CrmDeal, number: int = 0) -> str:
+def _derived(marker: str, deal: Deal, number: int = 0) -> str:
     """Return the ID of something about a deal, from which the deal's can be told."""
     return f"{marker}{number:04x}{deal.deal_id[8:]}"
 
@@ -240,11 +240,11 @@ def deal_of(derived: str) -> str:
     return f"{DEAL_ID}{derived[8:]}"
 
 
-def _modified(people: Sequence[CrmPerson]) -> datetime | None:
+def _modified(people: Sequence[Person]) -> datetime | None:
     return _seconds(people[0].modified_at) if people else None
 
 
-def _person(person: CrmPerson) -> DataverseRow:
+def _person(person: Person) -> DataverseRow:
     own, labels = _own_values(person.kind, person.fields)
     values = {
         f"{person.kind}id": person.person_id,
@@ -256,7 +256,7 @@ def _person(person: CrmPerson) -> DataverseRow:
     return DataverseRow(values=values, labels=labels)
 
 
-def _audit(deal: CrmDeal, audit_id: str, flow: Flow, move: StageChange) -> DataverseRow:
+def _audit(deal: Deal, audit_id: str, flow: Flow, move: StageChange) -> DataverseRow:
     return DataverseRow(
         values={
             "auditid": audit_id,
@@ -268,7 +268,7 @@ def _audit(deal: CrmDeal, audit_id: str, flow: Flow, move: StageChange) -> Datav
     )
 
 
-def _stage(stage: CrmStage, flow: Flow) -> DataverseRow:
+def _stage(stage: Stage, flow: Flow) -> DataverseRow:
     return DataverseRow(
         values={
             "processstageid": stage_id(stage.key),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson
+from convsync.sandbox.crm.book import CONTACT, CrmBook, Deal, Person
 from convsync.sandbox.world import World
 from convsync.sandbox.world_deal import WorldDeal
 from convsync.sandbox.world_figures import OWNERS
@@ -86,7 +86,7 @@ class Feed:
         own_id = self._record_id("deal", number)
         before = self._book.deal(own_id)
         self._book.put(
-            CrmDeal(
+            Deal(
                 deal_id=own_id,
                 name=deal.deal_id,
                 created_at=before.created_at if before else self._stamp(deal.created_at),
@@ -123,13 +123,13 @@ class Feed:
         if before is None:
             at = self._stamp(deal.created_at)
             self._book.put_person(
-                CrmPerson(person_id=contact, created_at=at, modified_at=at, fields=fields)
+                Person(person_id=contact, created_at=at, modified_at=at, fields=fields)
             )
         elif before.fields != fields:
             at = self._stamp(deal.changed_at or before.modified_at)
             self._book.put_person(replace(before, modified_at=at, fields=fields))
 
-    def _entered(self, deal: WorldDeal, before: CrmDeal | None) -> tuple[tuple[str, datetime], ...]:
+    def _entered(self, deal: WorldDeal, before: Deal | None) -> tuple[tuple[str, datetime], ...]:
         """Return the stages a deal came into: those known before, and what has come since."""
         entered = list(before.entered) if before else [("mql", self._stamp(deal.created_at))]
         known = {stage for stage, _ in entered}

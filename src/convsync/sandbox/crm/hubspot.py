@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from convsync.sandbox.consent import ConsentDesk, ConsentRefused
 from convsync.sandbox.crm import hubspot_answers as answers
-from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson, Outcome
+from convsync.sandbox.crm.book import CONTACT, CrmBook, Deal, Outcome, Person
 from convsync.sandbox.crm.consenting import ConsentingServer
 from convsync.sandbox.crm.hubspot_writing import batch_update
-from convsync.sandbox.crm.server import Allowance, CrmRequest, Field, Now, Reply
+from convsync.sandbox.crm.server import Allowance, Field, Now, Reply, Request
 from convsync.sandbox.crm.writing import NUMBER, WRITABLE
 
 TOKEN: Final = "pat-eu1-sandbox"  # noqa: S105 - opens nothing but this sandbox
@@ -97,13 +97,13 @@ class HubSpotServer(ConsentingServer):
         """Return an ID in digits."""
         return str((40_100_000_000 if kind == "deal" else 84_800_000_000) + number)
 
-    def refuse(self, request: CrmRequest) -> Reply | None:
+    def refuse(self, request: Request) -> Reply | None:
         """Ask for a bearer token everywhere but where one is given out."""
         if request.bearer in self.tokens or request.path.startswith("/oauth/"):
             return None
         return answers.error(401, "Authentication credentials not found.", "INVALID_AUTHENTICATION")
 
-    def token(self, request: CrmRequest) -> Reply:
+    def token(self, request: Request) -> Reply:
         """Give out an access token for a code or a refresh token."""
         form = request.form()
         if (form.get("client_id"), form.get("client_secret")) != CLIENT:
@@ -125,7 +125,7 @@ class HubSpotServer(ConsentingServer):
             }
         )
 
-    def search(self, request: CrmRequest, records: str) -> Reply:
+    def search(self, request: Request, records: str) -> Reply:
         """Answer with records that fit one group of filters on stamp and ID, sorted one way."""
         asked = request.json()
         if missing := {"after", "filterGroups", "limit", "properties", "sorts"} - asked.keys():
@@ -156,7 +156,7 @@ class HubSpotServer(ConsentingServer):
             body["paging"] = {"next": {"after": str(offset + limit)}}
         return Reply(body=body)
 
-    def batch_read(self, request: CrmRequest, records: str) -> Reply:
+    def batch_read(self, request: Request, records: str) -> Reply:
         """Answer with the records of these IDs; one merged away comes as its survivor."""
         asked = request.json()
         with_history = asked.get("propertiesWithHistory", [])
@@ -180,11 +180,11 @@ class HubSpotServer(ConsentingServer):
             [answers.missing(missing)] if missing else [],
         )
 
-    def batch_update(self, request: CrmRequest) -> Reply:
+    def batch_update(self, request: Request) -> Reply:
         """Write properties of deals."""
         return batch_update(self, FIELDS, request)
 
-    def associations(self, request: CrmRequest, records: str, to: str) -> Reply:
+    def associations(self, request: Request, records: str, to: str) -> Reply:
         """Answer with the links of these records; one without any is an error of its own."""
         results, errors = [], []
         inputs = request.json()["inputs"]
@@ -206,7 +206,7 @@ class HubSpotServer(ConsentingServer):
                 )
         return answers.batch(results, errors)
 
-    def list_deals(self, request: CrmRequest) -> Reply:
+    def list_deals(self, request: Request) -> Reply:
         """Answer with archived deals, a page of a hundred at most, after a cursor."""
         if request.query.get("archived") != "true":
             return answers.error(400, "only archived=true is served here", "VALIDATION_ERROR")
@@ -226,7 +226,7 @@ class HubSpotServer(ConsentingServer):
             body["paging"] = {"next": {"after": str(first + limit)}}
         return Reply(body=body)
 
-    def pipelines(self, _: CrmRequest) -> Reply:
+    def pipelines(self, _: Request) -> Reply:
         """Answer with every pipeline and its stages."""
         pipelines: dict[str, list[dict[str, Any]]] = {}
         for stage in self.book.stages:
@@ -252,7 +252,7 @@ class HubSpotServer(ConsentingServer):
             }
         )
 
-    def properties(self, _: CrmRequest, records: str) -> Reply:
+    def properties(self, _: Request, records: str) -> Reply:
         """Answer with the properties of a kind of record."""
         kind = "deal" if records in _DEALS else CONTACT
         return Reply(
@@ -274,12 +274,12 @@ class HubSpotServer(ConsentingServer):
 
     def _modified(
         self, records: str, since: datetime | None, until: datetime | None, after: str | None
-    ) -> Sequence[CrmDeal | CrmPerson]:
+    ) -> Sequence[Deal | Person]:
         if records in _DEALS:
             return self.book.modified(since, until, after=after)
         return self.book.people_modified(CONTACT, since, until, after=after)
 
-    def _find(self, records: str, record_id: str) -> CrmDeal | CrmPerson | None:
+    def _find(self, records: str, record_id: str) -> Deal | Person | None:
         if records in _CONTACTS:
             return self.book.person(record_id)
         gone = self.book.departures.get(record_id)
@@ -293,8 +293,8 @@ class HubSpotServer(ConsentingServer):
         deal = self.book.deal(record_id)
         return [] if deal is None else [one.person_id for one in self.book.people_of(deal, CONTACT)]
 
-    def _record(self, record: CrmDeal | CrmPerson, properties: Sequence[str]) -> dict[str, Any]:
-        known = _deal_values(record) if isinstance(record, CrmDeal) else _contact_values(record)
+    def _record(self, record: Deal | Person, properties: Sequence[str]) -> dict[str, Any]:
+        known = _deal_values(record) if isinstance(record, Deal) else _contact_values(record)
         always = ("hs_object_id", "createdate", _STAMP[type(record)])
         named = {name: known[name] or None for name in (*properties, *always) if name in known}
         return {
@@ -305,18 +305,18 @@ class HubSpotServer(ConsentingServer):
             "archived": False,
         }
 
-    def _history(self, record: CrmDeal | CrmPerson, names: Sequence[str]) -> dict[str, Any]:
+    def _history(self, record: Deal | Person, names: Sequence[str]) -> dict[str, Any]:
         return {
             name: _newest_first(
                 [(stage_id(key), at) for key, at in self.book.told(record)]
-                if isinstance(record, CrmDeal) and name == "dealstage"
+                if isinstance(record, Deal) and name == "dealstage"
                 else _written(record, name)
             )
             for name in names
         }
 
 
-_STAMP: Mapping[type, str] = {CrmDeal: "hs_lastmodifieddate", CrmPerson: "lastmodifieddate"}
+_STAMP: Mapping[type, str] = {Deal: "hs_lastmodifieddate", Person: "lastmodifieddate"}
 
 
 def stage_id(key: str) -> str:
@@ -324,7 +324,7 @@ def stage_id(key: str) -> str:
     return f"6167{sum(map(ord, key)):06d}"
 
 
-def _deal_values(deal: CrmDeal) -> dict[str, str]:
+def _deal_values(deal: Deal) -> dict[str, str]:
     own = {"amount": "" if deal.amount is None else str(deal.amount), **deal.fields}
     return {
         **{one.name: own.get(one.own, "") for one in FIELDS if one.kind == "deal"},
@@ -342,7 +342,7 @@ def _deal_values(deal: CrmDeal) -> dict[str, str]:
     }
 
 
-def _contact_values(person: CrmPerson) -> dict[str, str]:
+def _contact_values(person: Person) -> dict[str, str]:
     return {
         **{one.name: person.fields.get(one.own, "") for one in FIELDS if one.kind == CONTACT},
         "hs_object_id": person.person_id,
@@ -352,9 +352,9 @@ def _contact_values(person: CrmPerson) -> dict[str, str]:
     }
 
 
-def _written(record: CrmDeal | CrmPerson, name: str) -> list[tuple[str, datetime]]:
+def _written(record: Deal | Person, name: str) -> list[tuple[str, datetime]]:
     """Return the values of a property over time, oldest first."""
-    if isinstance(record, CrmDeal):
+    if isinstance(record, Deal):
         value = _deal_values(record).get(name)
         return [(value, record.created_at)] if value else []
     own = next((one.own for one in FIELDS if (one.kind, one.name) == (CONTACT, name)), "")

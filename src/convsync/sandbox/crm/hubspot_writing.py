@@ -6,13 +6,13 @@ https://developers.hubspot.com/docs/api-reference/latest/crm/objects/deals/batch
 from typing import Any
 
 from convsync.sandbox.crm.hubspot_answers import batch, error, missing, stamp
-from convsync.sandbox.crm.server import CrmRequest, CrmServer, Field, Reply
+from convsync.sandbox.crm.server import CrmServer, Field, Reply, Request
 from convsync.sandbox.crm.writing import LONGEST, answered, own_names, put_down
 
 _MOST, _SCOPE = 100, "crm.objects.deals.write"
 
 
-def batch_update(server: CrmServer, fields: tuple[Field, ...], request: CrmRequest) -> Reply:
+def batch_update(server: CrmServer, fields: tuple[Field, ...], request: Request) -> Reply:
     """Write properties; deals that are not there are errors of a batch that is taken all the same.
 
     Unconfirmed: that the scope is judged before anything else.

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
-from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson, Outcome, id_key
+from convsync.sandbox.crm.book import CONTACT, CrmBook, Deal, Outcome, Person, id_key
 from convsync.sandbox.crm.odoo_fields import FIELDS, types_of
-from convsync.sandbox.crm.server import CrmRequest, CrmServer, Now, Reply
+from convsync.sandbox.crm.server import CrmServer, Now, Reply, Request
 
 DATABASE, USER, KEY = "acme", "bot@example.com", "6578616d706c65206b6579"
 UID: Final = 7
@@ -86,12 +86,12 @@ class OdooServer(CrmServer):
         self.book.edit(deal_id, at)
         self._archived.add(deal_id)
 
-    def not_found(self, request: CrmRequest) -> Reply:
+    def not_found(self, request: Request) -> Reply:
         """Answer with a page, as for an unknown database."""
         page = b"<html>The requested URL was not found on the server</html>"
         return Reply(status=404, body=page, headers={"Content-Type": "text/html"})
 
-    def json2(self, request: CrmRequest, model: str, method: str) -> Reply:
+    def json2(self, request: Request, model: str, method: str) -> Reply:
         """Call a method; the body's keys are its arguments."""
         if self.version < 19 or request.headers.get("x-odoo-database", DATABASE) != DATABASE:
             return self.not_found(request)
@@ -104,7 +104,7 @@ class OdooServer(CrmServer):
             body = {"name": error.name, "message": str(error), "arguments": [str(error)]}
             return Reply(status=error.status, body={**body, "context": {}, "debug": "Traceback …"})
 
-    def jsonrpc(self, request: CrmRequest) -> Reply:
+    def jsonrpc(self, request: Request) -> Reply:
         """Call a service; whatever happens, the status is 200."""
         asked = request.json()
         params = asked["params"]
@@ -218,7 +218,7 @@ class OdooServer(CrmServer):
         since: datetime | None,
         until: datetime | None,
         after: str | None,
-    ) -> Iterable[CrmDeal]:
+    ) -> Iterable[Deal]:
         """Return deals that may fit, by ID."""
         if "id" in named:
             return self.book.deals(map(str, sorted(named["id"])))
@@ -239,7 +239,7 @@ class OdooServer(CrmServer):
                     "probability": 100.0 if is_won else 10.0,
                 }
 
-    def _lead(self, deal: CrmDeal) -> OdooRow:
+    def _lead(self, deal: Deal) -> OdooRow:
         stages = [(key, at) for key, at in deal.entered if key != "lost"]
         partner = self.book.people_of(deal, CONTACT)
         is_lost = deal.stage == "lost"
@@ -273,7 +273,7 @@ class OdooServer(CrmServer):
 
     # The messages that tell of changes
 
-    def _own_entries(self, deal: CrmDeal) -> Entries:
+    def _own_entries(self, deal: Deal) -> Entries:
         """Return the stages a lead came into itself, without those of what was merged into it."""
         lost = [self.book.departures[one].deal for one in deal.merged]
         brought = Counter(entry for one in lost for entry in self._own_entries(one))
@@ -286,7 +286,7 @@ class OdooServer(CrmServer):
                 own.append(entry)
         return [*own, last]
 
-    def _messages(self, deal: CrmDeal) -> Iterator[OdooRow]:
+    def _messages(self, deal: Deal) -> Iterator[OdooRow]:
         """Yield the messages on a lead, the losers' of a merge under a subject of theirs."""
         for one in (deal, *(self.book.departures[loser].deal for loser in deal.merged)):
             own_id = int(one.deal_id)
@@ -340,7 +340,7 @@ class OdooServer(CrmServer):
         }
 
 
-def _arguments(request: CrmRequest) -> OdooRow:
+def _arguments(request: Request) -> OdooRow:
     try:
         arguments: OdooRow = request.json()
     except ValueError:
@@ -349,7 +349,7 @@ def _arguments(request: CrmRequest) -> OdooRow:
     return arguments
 
 
-def _partner(person: CrmPerson) -> OdooRow:
+def _partner(person: Person) -> OdooRow:
     return {
         "id": int(person.person_id),
         "create_date": person.created_at,

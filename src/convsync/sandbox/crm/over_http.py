@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from convsync.sandbox import world as happenings
 from convsync.sandbox.clock import SandboxClock
-from convsync.sandbox.crm.server import CrmRequest as CrmRequest
+from convsync.sandbox.crm.server import Request as CrmRequest
 from convsync.sandbox.crm.switches import SWITCHES, Turn
 from convsync.sandbox.crm.vendors import SERVERS, Crms
 from convsync.sandbox.world import Change, World

@@ -16,11 +16,11 @@ from typing import Any, Final
 
 from convsync.sandbox.consent import ConsentDesk, ConsentRefused
 from convsync.sandbox.crm import pipedrive_pages as pages
-from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson, Outcome, id_key
+from convsync.sandbox.crm.book import CONTACT, CrmBook, Deal, Outcome, Person, id_key
 from convsync.sandbox.crm.consenting import ConsentingServer
 from convsync.sandbox.crm.pipedrive_fields import BUILT_IN, FIELDS, custom_values
 from convsync.sandbox.crm.pipedrive_writing import change
-from convsync.sandbox.crm.server import Allowance, CrmRequest, Now, Reply
+from convsync.sandbox.crm.server import Allowance, Now, Reply, Request
 
 TOKEN: Final = "sandbox-0123456789abcdef0123456789abcdef"  # noqa: S105 - opens only this sandbox
 CLIENT: Final = ("pipedrive-app", "pipedrive-secret")
@@ -100,7 +100,7 @@ class PipedriveServer(ConsentingServer):
         """Return a small number, of each kind's own."""
         return str(number if kind == "deal" else 100_000 + number)
 
-    def refuse(self, request: CrmRequest) -> Reply | None:
+    def refuse(self, request: Request) -> Reply | None:
         """Ask for a token in one of two headers, and for what the call costs."""
         if request.path.startswith("/oauth/"):
             return None
@@ -119,7 +119,7 @@ class PipedriveServer(ConsentingServer):
         headers = {"x-ratelimit-limit": str(beyond.requests), "x-ratelimit-reset": "2"}
         return replace(pages.error(429, "Rate limit exceeded"), headers=headers)
 
-    def token(self, request: CrmRequest) -> Reply:
+    def token(self, request: Request) -> Reply:
         """Give out an access token for a code or a refresh token."""
         basic = b64encode(":".join(CLIENT).encode()).decode()
         if request.headers.get("authorization") != f"Basic {basic}":
@@ -143,19 +143,19 @@ class PipedriveServer(ConsentingServer):
             }
         )
 
-    def deals(self, request: CrmRequest) -> Reply:
+    def deals(self, request: Request) -> Reply:
         """Answer with deals that are not archived."""
         return self._listed(request.query, is_archived=False)
 
-    def archived(self, request: CrmRequest) -> Reply:
+    def archived(self, request: Request) -> Reply:
         """Answer with archived deals."""
         return self._listed(request.query, is_archived=True)
 
-    def change(self, request: CrmRequest, deal_id: str) -> Reply:
+    def change(self, request: Request, deal_id: str) -> Reply:
         """Write custom fields of a deal."""
         return change(self, request, deal_id)
 
-    def persons(self, request: CrmRequest) -> Reply:
+    def persons(self, request: Request) -> Reply:
         """Answer with persons: a window of them, some by ID, or those behind a deal."""
         query = request.query
         if refused := pages.refused(query, _PERSON_QUERY):
@@ -170,7 +170,7 @@ class PipedriveServer(ConsentingServer):
             found = self.book.people_modified(CONTACT, since, until)
         return pages.paged([_person(person, query) for person in found], query)
 
-    def changelog(self, request: CrmRequest, deal_id: str) -> Reply:
+    def changelog(self, request: Request, deal_id: str) -> Reply:
         """Answer with what changed about a deal, newest first."""
         deal = self.book.deal(deal_id)
         if deal is None:
@@ -184,7 +184,7 @@ class PipedriveServer(ConsentingServer):
             del row["id"]  # what the cursor is made of is not shown
         return reply
 
-    def pipelines(self, request: CrmRequest) -> Reply:
+    def pipelines(self, request: Request) -> Reply:
         """Answer with the pipelines."""
         if refused := pages.refused(
             request.query, {"limit", "cursor", "sort_by", "sort_direction"}
@@ -194,7 +194,7 @@ class PipedriveServer(ConsentingServer):
         records = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
         return pages.paged(records, request.query)
 
-    def stages(self, request: CrmRequest) -> Reply:
+    def stages(self, request: Request) -> Reply:
         """Answer with the stages; won and lost are none."""
         if refused := pages.refused(request.query, {"limit", "cursor", "pipeline_id"}):
             return refused
@@ -213,7 +213,7 @@ class PipedriveServer(ConsentingServer):
             request.query,
         )
 
-    def fields(self, request: CrmRequest, kind: str) -> Reply:
+    def fields(self, request: Request, kind: str) -> Reply:
         """Answer with the fields of deals or persons."""
         if refused := pages.refused(request.query, {"limit", "cursor"}):
             return refused
@@ -242,7 +242,7 @@ class PipedriveServer(ConsentingServer):
         if set(statuses) - {"open", "won", "lost", "deleted"}:
             return pages.invalid("status: not one of open, won, lost, deleted")
         since, until = pages.window(query)
-        found: Iterable[CrmDeal] = (
+        found: Iterable[Deal] = (
             deal
             for deal in self._asked(query, since, until)
             if self._statuses(deal)[-1][0] in statuses
@@ -260,7 +260,7 @@ class PipedriveServer(ConsentingServer):
         ]
         return pages.paged([*(self._deal(deal, query) for deal in found), *gone], query)
 
-    def _asked(self, query: Mapping[str, str], since: datetime, until: datetime) -> list[CrmDeal]:
+    def _asked(self, query: Mapping[str, str], since: datetime, until: datetime) -> list[Deal]:
         """Return the deals a query may mean, by ID."""
         if ids := query.get("ids"):
             asked = self.book.deals(sorted(ids.split(","), key=id_key))
@@ -271,7 +271,7 @@ class PipedriveServer(ConsentingServer):
             return self.book.modified(since, until)
         return [deal for deal in asked if since <= deal.modified_at < until]
 
-    def _deal(self, deal: CrmDeal, query: Mapping[str, str]) -> dict[str, Any]:
+    def _deal(self, deal: Deal, query: Mapping[str, str]) -> dict[str, Any]:
         people = self.book.people_of(deal, CONTACT)
         moves = [*self._moves(deal)]
         stage = moves[-1][0] if moves else self._first_stage(deal)
@@ -307,7 +307,7 @@ class PipedriveServer(ConsentingServer):
             record["first_won_time"] = _text(won[0]) if won else None
         return record
 
-    def _changes(self, deal: CrmDeal) -> list[dict[str, Any]]:
+    def _changes(self, deal: Deal) -> list[dict[str, Any]]:
         """Return what changed about a deal, the oldest first, as far as the log tells."""
         rows: list[dict[str, Any]] = []
         untold = {_log_time(at) for _, at in deal.entered[len(self.book.told(deal)) :]}
@@ -327,13 +327,13 @@ class PipedriveServer(ConsentingServer):
         told = [row for row in rows if row["time"] not in untold]
         return sorted(told, key=lambda row: row["time"])
 
-    def _first_stage(self, deal: CrmDeal) -> str:
+    def _first_stage(self, deal: Deal) -> str:
         """Return the stage a deal began in; one made as won is in the first there is."""
         own = (key for key, _ in deal.entered if self._status(key) == "open")
         there = (stage.key for stage in self.book.stages if stage.outcome is Outcome.OPEN)
         return next(own, None) or next(there)
 
-    def _moves(self, deal: CrmDeal) -> Iterator[tuple[str, datetime]]:
+    def _moves(self, deal: Deal) -> Iterator[tuple[str, datetime]]:
         """Yield the stages a deal moved to, after its first."""
         stage = self._first_stage(deal)
         for key, at in deal.entered:
@@ -348,7 +348,7 @@ class PipedriveServer(ConsentingServer):
         names = dict.fromkeys(stage.pipeline for stage in self.book.stages)
         return [*names].index(self.book.stage(key).pipeline) + 1
 
-    def _statuses(self, deal: CrmDeal) -> list[tuple[str, datetime]]:
+    def _statuses(self, deal: Deal) -> list[tuple[str, datetime]]:
         """Return which status a deal had since when; moving to another pipeline changes none."""
         statuses: list[tuple[str, datetime]] = []
         pipeline = self.book.stage(deal.entered[0][0]).pipeline
@@ -377,7 +377,7 @@ def _log_time(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _person(person: CrmPerson, query: Mapping[str, str]) -> dict[str, Any]:
+def _person(person: Person, query: Mapping[str, str]) -> dict[str, Any]:
     fields = person.fields
     return {
         "id": int(person.person_id),

@@ -7,11 +7,11 @@ from datetime import UTC
 
 from convsync.sandbox.crm import pipedrive_pages as pages
 from convsync.sandbox.crm.pipedrive_fields import FIELDS
-from convsync.sandbox.crm.server import CrmRequest, CrmServer, Reply
+from convsync.sandbox.crm.server import CrmServer, Reply, Request
 from convsync.sandbox.crm.writing import answered, fits, own_names, put_down
 
 
-def change(server: CrmServer, request: CrmRequest, deal_id: str) -> Reply:
+def change(server: CrmServer, request: Request, deal_id: str) -> Reply:
     """Write custom fields; the answer is the deal as it is then, of which convsync reads the stamp.
 
     Unconfirmed: that the scope is judged before anything else.

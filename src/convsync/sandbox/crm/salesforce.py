@@ -28,7 +28,7 @@ from convsync.sandbox.crm.book import CrmBook
 from convsync.sandbox.crm.consenting import ConsentingServer
 from convsync.sandbox.crm.salesforce_org import PARENTS, PREFIX, Org, record_id
 from convsync.sandbox.crm.salesforce_writing import update, with_rights
-from convsync.sandbox.crm.server import CrmRequest, Now, Reply
+from convsync.sandbox.crm.server import Now, Reply, Request
 from convsync.sandbox.crm.soql import COUNT, SoqlError, SoqlRow
 
 CLIENT_ID: Final = "3MVG9sandbox"
@@ -91,13 +91,13 @@ class SalesforceServer(ConsentingServer):
         """Return the 18 characters of an ID; those of larger numbers are larger."""
         return record_id(PREFIX[kind], number)
 
-    def answer(self, request: CrmRequest) -> Reply:
+    def answer(self, request: Request) -> Reply:
         """Answer a request, and say how many calls the org has made."""
         reply = super().answer(request)
         usage = {"Sforce-Limit-Info": f"api-usage={sum(self.requests.values())}/100000"}
         return replace(reply, headers={**usage, **reply.headers})
 
-    def refuse(self, request: CrmRequest) -> Reply | None:
+    def refuse(self, request: Request) -> Reply | None:
         """Ask for a bearer token, a version that is served, and a URL that is not too long."""
         if request.path.startswith("/services/oauth2/"):
             return None
@@ -116,13 +116,13 @@ class SalesforceServer(ConsentingServer):
             return _error(401, "INVALID_SESSION_ID", "Session expired or invalid")
         return None
 
-    def not_found(self, _: CrmRequest) -> Reply:
+    def not_found(self, _: Request) -> Reply:
         """Answer as for a path, version or object that does not exist."""
         return _error(404, "NOT_FOUND", "The requested resource does not exist")
 
     # Signing in
 
-    def token(self, request: CrmRequest) -> Reply:
+    def token(self, request: Request) -> Reply:
         """Give out an access token for a client's secret, for what it has signed, or for a code."""
         form = request.form()
         agreed: dict[str, str] = {}
@@ -186,15 +186,15 @@ class SalesforceServer(ConsentingServer):
 
     # Queries
 
-    def query(self, request: CrmRequest) -> Reply:
+    def query(self, request: Request) -> Reply:
         """Answer a query over what is there."""
         return self._queried(request, with_deleted=False)
 
-    def query_all(self, request: CrmRequest) -> Reply:
+    def query_all(self, request: Request) -> Reply:
         """Answer a query over what is there and what is in the recycle bin."""
         return self._queried(request, with_deleted=True)
 
-    def next_part(self, request: CrmRequest, locator: str) -> Reply:
+    def next_part(self, request: Request, locator: str) -> Reply:
         """Answer with more of a result, for a quarter of an hour."""
         number, _, offset = locator.rpartition("-")
         made_at, records = self._parts.get(number, (None, []))
@@ -202,7 +202,7 @@ class SalesforceServer(ConsentingServer):
             return _error(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
         return self._part(number, records, int(offset))
 
-    def _queried(self, request: CrmRequest, *, with_deleted: bool) -> Reply:
+    def _queried(self, request: Request, *, with_deleted: bool) -> Reply:
         try:
             query = self.org.understood(request.query.get("q", ""))
         except SoqlError as error:
@@ -223,20 +223,20 @@ class SalesforceServer(ConsentingServer):
             body["nextRecordsUrl"] = f"/services/data/v{NEWEST}.0/query/{number}-{end}"
         return Reply(body=body | {"records": records[offset:end]})
 
-    def describe(self, request: CrmRequest, records: str) -> Reply:
+    def describe(self, request: Request, records: str) -> Reply:
         """Answer with the fields of an object that the user may see."""
         if not self.org.shows(records):
             return self.not_found(request)
         fields = with_rights(self, self.org.described(records))
         return Reply(body={"name": records, "queryable": True, "fields": fields})
 
-    def update(self, request: CrmRequest) -> Reply:
+    def update(self, request: Request) -> Reply:
         """Write fields of opportunities."""
         return update(self, self.org, request)
 
     # Bulk jobs
 
-    def create_job(self, request: CrmRequest) -> Reply:
+    def create_job(self, request: Request) -> Reply:
         """Take on a query as a job."""
         asked = request.json()
         if asked.get("operation") not in ("query", "queryAll") or asked.get("contentType") != "CSV":
@@ -250,7 +250,7 @@ class SalesforceServer(ConsentingServer):
         self._jobs[job_id] = _Job(asked["query"], asked["operation"] == "queryAll")
         return Reply(body={"id": job_id, "state": "UploadComplete", "apiVersion": float(NEWEST)})
 
-    def look_at_job(self, request: CrmRequest, job_id: str) -> Reply:
+    def look_at_job(self, request: Request, job_id: str) -> Reply:
         """Answer how far a job is: at the second look it is done."""
         if job_id not in self._jobs:
             return self.not_found(request)
@@ -258,7 +258,7 @@ class SalesforceServer(ConsentingServer):
         state = "JobComplete" if self._jobs[job_id].looks > 1 else "InProgress"
         return Reply(body={"id": job_id, "state": state, "jobType": "V2Query"})
 
-    def results(self, request: CrmRequest, job_id: str) -> Reply:
+    def results(self, request: Request, job_id: str) -> Reply:
         """Answer with rows of a job that is done, from a locator on."""
         job = self._jobs.get(job_id)
         if job is None:

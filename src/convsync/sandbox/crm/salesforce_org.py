@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, Final
 
-from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook, CrmDeal, CrmPerson, CrmStage, Outcome
+from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook, Deal, Outcome, Person, Stage
 from convsync.sandbox.crm.server import Field
 from convsync.sandbox.crm.soql import COUNT, ID_TYPES, SoqlError, SoqlQuery, SoqlRow, parsed
 from convsync.sandbox.crm.writing import NUMBER, WRITABLE
@@ -205,7 +205,7 @@ class Org:
         ids = query.condition("Id", "IN")
         gone = self.book.departures
         if ids is not None:
-            live: Iterable[CrmDeal] = self.book.deals(ids)
+            live: Iterable[Deal] = self.book.deals(ids)
         else:
             is_by_id = [*query.order] == [("Id", False)]
             is_plain = {one.field for one in query.where} <= {"Id", "SystemModstamp"}
@@ -218,7 +218,7 @@ class Org:
         for deal_id in gone if ids is None else ids & gone.keys():
             yield self._opportunity(gone[deal_id].deal)
 
-    def _deals_in(self, query: SoqlQuery) -> Sequence[CrmDeal]:
+    def _deals_in(self, query: SoqlQuery) -> Sequence[Deal]:
         """Return the deals whose history or roles a query looks through."""
         ids = query.condition("OpportunityId", "IN")
         if ids is not None:
@@ -232,7 +232,7 @@ class Org:
         )
         return self.book.deals(ids)
 
-    def _people(self, query: SoqlQuery, kind: str) -> Sequence[CrmPerson]:
+    def _people(self, query: SoqlQuery, kind: str) -> Sequence[Person]:
         if ids := query.condition("MasterRecordId", "IN"):
             losers = [loser for loser, winner in self._masters.items() if winner in ids]
             return [one for loser in losers if (one := self.book.person(loser))]
@@ -241,7 +241,7 @@ class Org:
             return [*{one.person_id: one for one in chain.from_iterable(people)}.values()]
         return self.book.people_modified(kind, *_window(query, "SystemModstamp"))
 
-    def _opportunity(self, deal: CrmDeal) -> SoqlRow:
+    def _opportunity(self, deal: Deal) -> SoqlRow:
         gone, stage = self.book.departures.get(deal.deal_id), self.book.stage(deal.stage)
         own = {**deal.fields, "amount": deal.amount, "lost_reason": deal.lost_reason}
         return {
@@ -262,7 +262,7 @@ class Org:
             "SystemModstamp": _whole(deal.modified_at if gone is None else gone.at),
         }
 
-    def _history(self, deal: CrmDeal) -> Iterator[SoqlRow]:
+    def _history(self, deal: Deal) -> Iterator[SoqlRow]:
         for number, (key, at) in enumerate(self.book.told(deal)):
             yield {
                 "Id": _child_id("008", deal.deal_id, number),
@@ -273,7 +273,7 @@ class Org:
                 "SystemModstamp": _whole(at),
             }
 
-    def _roles(self, deal: CrmDeal) -> Iterator[SoqlRow]:
+    def _roles(self, deal: Deal) -> Iterator[SoqlRow]:
         opportunity = self._opportunity(deal)
         for number, contact in enumerate(self.book.people_of(deal, CONTACT)):
             since = max(deal.created_at, contact.created_at)
@@ -304,7 +304,7 @@ class Org:
                 "SortOrder": Decimal(stage.position),
             }
 
-    def _person(self, person: CrmPerson) -> SoqlRow:
+    def _person(self, person: Person) -> SoqlRow:
         row = {
             **_mapped(person.kind, person.fields),
             "Id": person.person_id,
@@ -352,11 +352,11 @@ def _child_id(prefix: str, deal_id: str, number: int) -> str:
     return guarded(f"{prefix}{deal_id[5:15]}{_DIGITS[number // 62]}{_DIGITS[number % 62]}")
 
 
-def _last_moved(deal: CrmDeal) -> datetime | None:
+def _last_moved(deal: Deal) -> datetime | None:
     return _whole(deal.entered[-1][1]) if len(deal.entered) > 1 else None
 
 
-def _record_type(stage: CrmStage) -> SoqlRow:
+def _record_type(stage: Stage) -> SoqlRow:
     return {"Id": record_id("012", 1), "Name": stage.pipeline}
 
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from convsync.sandbox.crm.salesforce_org import FIELDS, Org
-from convsync.sandbox.crm.server import CrmRequest, CrmServer, Reply
+from convsync.sandbox.crm.server import CrmServer, Reply, Request
 from convsync.sandbox.crm.writing import answered, fits, own_names, put_down
 
 _MOST, _RECORDS = 200, "Opportunity"
 
 
-def update(server: CrmServer, org: Org, request: CrmRequest) -> Reply:
+def update(server: CrmServer, org: Org, request: Request) -> Reply:
     """Answer for each record, in their order."""
     asked = request.json()
     records = asked["records"]

@@ -21,7 +21,7 @@ from convsync.sandbox.crm.book import CrmBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CrmRequest:
+class Request:
     """A request as it arrived; header names in lower case, `path` below `base_url`."""
 
     method: str
@@ -95,9 +95,9 @@ class Allowance:
     seconds: float
     of: str = ""
     name: str = ""
-    by: Callable[[CrmRequest], bool] = lambda _: True
+    by: Callable[[Request], bool] = lambda _: True
 
-    def covers(self, request: CrmRequest) -> bool:
+    def covers(self, request: Request) -> bool:
         """Return whether a request counts."""
         return self.by(request) and re.search(self.of, request.path) is not None
 
@@ -114,7 +114,7 @@ class Poison:
     reply: Reply
     times: int | None = None
 
-    def spoils(self, request: CrmRequest) -> bool:
+    def spoils(self, request: Request) -> bool:
         """Return whether a request touches what is poisoned."""
         asked = f"{request.path} {request.query} {request.body.decode('utf-8', 'replace')}"
         return re.search(self.path, request.path) is not None and self.holding in asked
@@ -169,7 +169,7 @@ class CrmServer:
             for method, pattern, handler in self.routes
         ]
 
-    def answer(self, request: CrmRequest) -> Reply:
+    def answer(self, request: Request) -> Reply:
         """Answer a request, or refuse one too many."""
         with self._counting:
             self.faults = {number - 1: reply for number, reply in self.faults.items() if number}
@@ -193,7 +193,7 @@ class CrmServer:
             self.requests[route] = self.requests.get(route, 0) + 1
         return reply
 
-    def spoilt(self, request: CrmRequest) -> Reply | None:
+    def spoilt(self, request: Request) -> Reply | None:
         """Return what a poison answers to a request, None where none does."""
         for number, poison in enumerate(self.poisons):
             if poison.spoils(request):
@@ -203,7 +203,7 @@ class CrmServer:
                 return poison.reply
         return None
 
-    def _again(self, request: CrmRequest) -> tuple[Reply, str] | None:
+    def _again(self, request: Request) -> tuple[Reply, str] | None:
         """Return the first answer to a path that is stuck, whichever page is asked for."""
         if self.stuck is None or not re.search(self.stuck, request.path):
             return None
@@ -211,7 +211,7 @@ class CrmServer:
             self._repeated[request.path], _ = self.handled(request)
         return self._repeated[request.path], f"{request.method} {request.path}, stuck"
 
-    def _one_too_many(self, request: CrmRequest) -> Allowance | None:
+    def _one_too_many(self, request: Request) -> Allowance | None:
         """Return the allowance that a request goes beyond; one within all is counted by each."""
         if self.most_at_once is not None and self._under_way >= self.most_at_once:
             return Allowance(requests=self.most_at_once, seconds=0)
@@ -224,7 +224,7 @@ class CrmServer:
             times.append(now)
         return None
 
-    def handled(self, request: CrmRequest) -> tuple[Reply, str]:
+    def handled(self, request: Request) -> tuple[Reply, str]:
         """Answer a request without counting it; also name the route it took."""
         for method, pattern, name, handler in self._routes:
             if method == request.method and (found := pattern.fullmatch(request.path)):
@@ -241,7 +241,7 @@ class CrmServer:
         """Put a deal away that stays what it is. Raises ValueError where the vendor cannot."""
         raise ValueError(f"{self.name} does not archive deal {deal_id}")
 
-    def refuse(self, request: CrmRequest) -> Reply | None:
+    def refuse(self, request: Request) -> Reply | None:
         """Return the answer to somebody who may not ask; None where he may."""
         return None
 
@@ -249,7 +249,7 @@ class CrmServer:
         """Return the answer to a request beyond an allowance."""
         return Reply(status=429, headers={"Retry-After": str(ceil(beyond.seconds))})
 
-    def not_found(self, request: CrmRequest) -> Reply:
+    def not_found(self, request: Request) -> Reply:
         """Return the answer to a path that does not exist."""
         return Reply(status=404)
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from convsync.sandbox.crm.book import CrmStage, Outcome, Telling
+from convsync.sandbox.crm.book import Outcome, Stage, Telling
 from convsync.sandbox.crm.server import Poison, Reply
 from convsync.sandbox.crm.vendors import CrmOfVendor
 from convsync.sandbox.untidy import Untidy, make_untidy, untidy_by_default
@@ -92,9 +92,7 @@ def set_stages(turn: Turn) -> Json:
     Those of a known key are replaced, so that a stage can be renamed; others are added.
     """
     book = turn.crm.book
-    given = [
-        CrmStage(**{**one, "outcome": Outcome(one.get("outcome", "open"))}) for one in turn.order
-    ]
+    given = [Stage(**{**one, "outcome": Outcome(one.get("outcome", "open"))}) for one in turn.order]
     there = {stage.key: stage for stage in (*book.stages, *given)}
     book.stages = tuple(there.values())
     return {"stages": len(there)}

@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import Final
 
 from convsync.sandbox.clock import SandboxClock
-from convsync.sandbox.crm.book import CrmBook, CrmDeal
+from convsync.sandbox.crm.book import CrmBook, Deal
 from convsync.sandbox.crm.dynamics import DynamicsServer
 from convsync.sandbox.crm.feed import Feed
 from convsync.sandbox.crm.hubspot import HubSpotServer
 from convsync.sandbox.crm.odoo import OdooServer
 from convsync.sandbox.crm.pipedrive import PipedriveServer
 from convsync.sandbox.crm.salesforce import SalesforceServer
-from convsync.sandbox.crm.server import CrmRequest, CrmServer, Reply
+from convsync.sandbox.crm.server import CrmServer, Reply, Request
 from convsync.sandbox.crm.zoho import ZohoServer
 from convsync.sandbox.world import World
 
@@ -42,7 +42,7 @@ class CrmOfVendor:
         self._clock = clock
         self._merges = 0
 
-    def merge(self, loser: str, survivor: str, at: datetime) -> CrmDeal:
+    def merge(self, loser: str, survivor: str, at: datetime) -> Deal:
         """Merge a deal into another as this vendor does; return what stands for both then."""
         self._merges += 1
         number = _AFTER_ALL_OTHERS + self._merges
@@ -50,12 +50,12 @@ class CrmOfVendor:
         new_id = anew if self.server.merges_into_a_new_deal else None
         return self.book.merge(loser, survivor, at, new_id=new_id)
 
-    def archive(self, deal_id: str, at: datetime) -> CrmDeal:
+    def archive(self, deal_id: str, at: datetime) -> Deal:
         """Put a deal away as this vendor does. Raises ValueError where it does not."""
         self.server.archive(deal_id, at)
         return self.book.deals([deal_id])[0]
 
-    def answer(self, request: CrmRequest) -> Reply:
+    def answer(self, request: Request) -> Reply:
         """Answer a request by what the world is at the clock's now."""
         with self.book.lock:
             self.feed.show(self._clock.now())

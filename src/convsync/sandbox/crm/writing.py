@@ -6,7 +6,7 @@ A vendor's server says in its own words who may write, what fits and what became
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from convsync.sandbox.crm.book import CrmBook, CrmDeal
+from convsync.sandbox.crm.book import CrmBook, Deal
 from convsync.sandbox.crm.server import CrmServer, Field, Reply
 
 WRITABLE: Final = {
@@ -35,7 +35,7 @@ def fits(own: str, value: object) -> bool:
     return isinstance(value, str) and len(value) <= LONGEST
 
 
-def put_down(server: CrmServer, deal: CrmDeal, values: Mapping[str, object]) -> CrmDeal:
+def put_down(server: CrmServer, deal: Deal, values: Mapping[str, object]) -> Deal:
     """Write values into a deal, by the book's words; that moves its stamp, as a person's edit."""
     book: CrmBook = server.book
     texts = {own: str(value) for own, value in values.items()}

@@ -19,12 +19,12 @@ from convsync.sandbox.crm.book import (
     CONTACT,
     LEAD,
     CrmBook,
-    CrmDeal,
-    CrmPerson,
+    Deal,
+    Person,
     id_key,
 )
 from convsync.sandbox.crm.coql import Columns, CoqlError, CoqlQuery
-from convsync.sandbox.crm.server import Allowance, CrmRequest, Now, Reply
+from convsync.sandbox.crm.server import Allowance, Now, Reply, Request
 from convsync.sandbox.crm.zoho_fields import FIELDS, MODULES
 from convsync.sandbox.crm.zoho_settings import ZohoSettings
 
@@ -96,7 +96,7 @@ class ZohoServer(ZohoSettings):
 
     # Who may ask
 
-    def refuse(self, request: CrmRequest) -> Reply | None:
+    def refuse(self, request: Request) -> Reply | None:
         """Ask for a token that has not expired, by Zoho's own word for it."""
         if request.path.startswith("/oauth/v2/"):
             return None
@@ -110,12 +110,12 @@ class ZohoServer(ZohoSettings):
         """Say as little as when the credits are used up; the header tells the two apart."""
         return answers.refused(429, "TOO_MANY_REQUESTS", f"more than {beyond.requests} at once")
 
-    def not_found(self, request: CrmRequest) -> Reply:
+    def not_found(self, request: Request) -> Reply:
         """Answer that there is no such path."""
         message = "Please check if the URL trying to access is a correct one"
         return answers.refused(404, "INVALID_URL_PATTERN", message)
 
-    def token(self, request: CrmRequest) -> Reply:
+    def token(self, request: Request) -> Reply:
         """Give out an access token for a code or a refresh token, and say where the API is.
 
         Only the answer to a code holds the refresh token.
@@ -158,7 +158,7 @@ class ZohoServer(ZohoSettings):
 
     # Queries
 
-    def coql(self, request: CrmRequest) -> Reply:
+    def coql(self, request: Request) -> Reply:
         """Answer a query, or say what is wrong with it."""
         asked = request.json().get("select_query")
         if not asked:
@@ -191,7 +191,7 @@ class ZohoServer(ZohoSettings):
             if self.queries_history or module != "DealHistory"
         }
 
-    def _deals(self, query: CoqlQuery) -> Iterator[CrmDeal]:
+    def _deals(self, query: CoqlQuery) -> Iterator[Deal]:
         """Yield the deals a query may mean, by ID."""
         if ids := query.values("id", "in"):
             return iter(self.book.deals(sorted(map(str, ids), key=id_key)))
@@ -202,12 +202,12 @@ class ZohoServer(ZohoSettings):
             return iter(self._deals_of(person.person_id for person in people))
         since, until = answers.window(query.values("Modified_Time", "between", ">="))
 
-        def after(deal_id: str | None) -> list[CrmDeal]:
+        def after(deal_id: str | None) -> list[Deal]:
             return self.book.modified(since, until, after=deal_id, limit=_AT_ONCE)
 
         return answers.by_id(after, lambda deal: deal.deal_id, answers.last_id(query))
 
-    def _deals_of(self, contact_ids: Iterable[str]) -> list[CrmDeal]:
+    def _deals_of(self, contact_ids: Iterable[str]) -> list[Deal]:
         """Return the deals of contacts, by ID."""
         named = {one for contact_id in contact_ids for one in self.book.deals_of(contact_id)}
         return self.book.deals(sorted(named, key=id_key))
@@ -218,7 +218,7 @@ class ZohoServer(ZohoSettings):
         rows = map(self._person, self._people(LEAD, query))
         return (row for row in rows if says or not row["Converted__s"])
 
-    def _people(self, kind: str, query: CoqlQuery) -> Iterator[CrmPerson]:
+    def _people(self, kind: str, query: CoqlQuery) -> Iterator[Person]:
         if ids := query.values("id", "in"):
             people = (self.book.person(one) for one in sorted(map(str, ids), key=id_key))
             return (one for one in people if one and one.kind == kind)
@@ -232,7 +232,7 @@ class ZohoServer(ZohoSettings):
             return iter(sorted(leads.values(), key=lambda one: id_key(one.person_id)))
         since, until = answers.window(query.values("Modified_Time", "between", ">="))
 
-        def after(person_id: str | None) -> list[CrmPerson]:
+        def after(person_id: str | None) -> list[Person]:
             return self.book.people_modified(kind, since, until, after=person_id, limit=_AT_ONCE)
 
         return answers.by_id(after, lambda person: person.person_id, answers.last_id(query))
@@ -243,7 +243,7 @@ class ZohoServer(ZohoSettings):
         for deal in deals:
             yield from self._history(deal)
 
-    def _history(self, deal: CrmDeal) -> Iterator[dict[str, Any]]:
+    def _history(self, deal: Deal) -> Iterator[dict[str, Any]]:
         """Yield a row for each stage a deal came into, as the tracker of the field keeps them."""
         names = [self._held(self.book.stage(key).name) for key, _ in self.book.told(deal)]
         for number, (_, at) in enumerate(self.book.told(deal)):
@@ -255,7 +255,7 @@ class ZohoServer(ZohoSettings):
                 "Modified_Time": at,
             }
 
-    def _deal(self, deal: CrmDeal) -> dict[str, Any]:
+    def _deal(self, deal: Deal) -> dict[str, Any]:
         contact = next(iter(self.book.people_of(deal, CONTACT)), None)
         own = {**deal.fields, "amount": deal.amount}
         return {
@@ -278,7 +278,7 @@ class ZohoServer(ZohoSettings):
         """Return what records hold of the name of a stage or pipeline."""
         return self.renamed.get(name, name) if self.tells_new_names else name
 
-    def _person(self, person: CrmPerson) -> dict[str, Any]:
+    def _person(self, person: Person) -> dict[str, Any]:
         row: dict[str, Any] = {
             **{one.name: person.fields.get(one.own) for one in FIELDS if one.kind == person.kind},
             "id": person.person_id,
@@ -298,7 +298,7 @@ class ZohoServer(ZohoSettings):
 
     # Lists
 
-    def deleted(self, request: CrmRequest) -> Reply:
+    def deleted(self, request: Request) -> Reply:
         """Answer with deleted deals, newest first, as long as they are remembered."""
         wanted = request.query.get("type", "all")
         if wanted not in ("all", *KEPT):
@@ -321,18 +321,18 @@ class ZohoServer(ZohoSettings):
         ]
         return answers.listed(request, rows) if rows or since is None else Reply(status=304)
 
-    def stage_history(self, request: CrmRequest, deal_id: str) -> Reply:
+    def stage_history(self, request: Request, deal_id: str) -> Reply:
         """Answer with the stages one deal came into."""
         return self._related(request, deal_id, self._history)
 
-    def contact_roles(self, request: CrmRequest, deal_id: str) -> Reply:
+    def contact_roles(self, request: Request, deal_id: str) -> Reply:
         """Answer with the contacts that have a role in one deal."""
         return self._related(
             request, deal_id, lambda deal: map(self._person, self.book.people_of(deal, CONTACT))
         )
 
     def _related(
-        self, request: CrmRequest, deal_id: str, rows: Callable[[CrmDeal], Iterable[dict[str, Any]]]
+        self, request: Request, deal_id: str, rows: Callable[[Deal], Iterable[dict[str, Any]]]
     ) -> Reply:
         deal = self.book.deal(deal_id)
         if deal is None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from convsync.sandbox.crm.book import Departure
 from convsync.sandbox.crm.coql import CoqlQuery
-from convsync.sandbox.crm.server import CrmRequest, Reply
+from convsync.sandbox.crm.server import Reply, Request
 
 A_LIST: Final = 200
 _USERS_ZONE = timezone(timedelta(hours=5, minutes=30))
@@ -69,7 +69,7 @@ def as_json(value: Any) -> Any:
     return None if value == "" else value
 
 
-def listed(request: CrmRequest, rows: Sequence[Mapping[str, Any]]) -> Reply:
+def listed(request: Request, rows: Sequence[Mapping[str, Any]]) -> Reply:
     """Answer with a page of rows, as lists are paged."""
     size, page = int(request.query.get("per_page", A_LIST)), int(request.query.get("page", 1))
     if size > A_LIST:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from convsync.sandbox.crm import zoho_answers as answers
 from convsync.sandbox.crm.book import Outcome
 from convsync.sandbox.crm.consenting import ConsentingServer
-from convsync.sandbox.crm.server import CrmRequest, Reply
+from convsync.sandbox.crm.server import Reply, Request
 from convsync.sandbox.crm.zoho_fields import FIELDS, KIND_OF, OF_MODULE
 
 LAYOUT: Final = "4150868000000091023"
@@ -30,7 +30,7 @@ class ZohoSettings(ConsentingServer):
     unused: frozenset[str]
     has_no_pipelines: bool
 
-    def fields(self, request: CrmRequest) -> Reply:
+    def fields(self, request: Request) -> Reply:
         """Answer with the fields of a module."""
         module = request.query.get("module", "")
         if module not in OF_MODULE:
@@ -72,7 +72,7 @@ class ZohoSettings(ConsentingServer):
             ]
         }
 
-    def layouts(self, request: CrmRequest) -> Reply:
+    def layouts(self, request: Request) -> Reply:
         """Answer with the one layout of deals."""
         if request.query.get("module") != "Deals":
             return answers.refused(
@@ -81,7 +81,7 @@ class ZohoSettings(ConsentingServer):
         layout = {"id": LAYOUT, "name": "Standard", "status": "active", "visible": True}
         return Reply(body={"layouts": [layout]})
 
-    def pipeline(self, request: CrmRequest) -> Reply:
+    def pipeline(self, request: Request) -> Reply:
         """Answer with the pipelines of a layout."""
         if request.query.get("layout_id") != LAYOUT:
             return answers.refused(400, "INVALID_DATA", "Invalid layoutid", param_name="layout_id")

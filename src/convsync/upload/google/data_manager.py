@@ -32,6 +32,7 @@ from convsync.clock import system_clock
 from convsync.errors import TransientError
 from convsync.model.outcome import Accepted, Outcome
 from convsync.model.statement import Batch, Operation, Statement
+from convsync.model.stored_statements import StoredStatements
 from convsync.upload.codes import refusals_among, refused_test_row
 from convsync.upload.destination import UNLIMITED, Destination, Quota, Verdict
 from convsync.upload.google.credentials import (
@@ -133,14 +134,24 @@ class DataManager:
 
     def _parted(
         self, batch: Batch, refused: frozenset[int], now: datetime
-    ) -> tuple[list[int], list[int]]:
+    ) -> tuple[Sequence[int], Sequence[int]]:
         """Return the rows that the retractor takes back, and those that go this way."""
+        if not refused and not self._may_retract(batch.statements):
+            return [], range(len(batch.statements))
         retracted: list[int] = []
         others: list[int] = []
         for row, statement in enumerate(batch.statements):
             if row not in refused:
                 (retracted if self._is_retracted(statement, now) else others).append(row)
         return retracted, others
+
+    def _may_retract(self, said: Sequence[Statement]) -> bool:
+        """False where it is plain that nothing goes by the other road."""
+        if self._retractor is None:
+            return False
+        return (
+            not isinstance(said, StoredStatements) or Operation.RETRACT in said.columns.operations
+        )
 
     def _is_retracted(self, statement: Statement, now: datetime) -> bool:
         """True where the other road takes a conversion back; else it is restated at zero."""

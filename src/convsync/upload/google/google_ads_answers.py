@@ -44,7 +44,8 @@ class Fault:
     @property
     def is_transient(self) -> bool:
         """True where it says nothing about what was sent, only that it was the wrong moment."""
-        return self.family in TRANSIENT
+        is_told_to_wait = self.meaning.what is Class.WAIT and not self.meaning.is_unknown
+        return self.family in TRANSIENT and is_told_to_wait
 
     @property
     def wait(self) -> timedelta:
@@ -139,15 +140,16 @@ class _About:
 def _judged(by_row: Sequence[tuple[Fault, ...]], now: datetime, about: _About) -> Sequence[Outcome]:
     """Return an outcome for every row by the worst of its faults.
 
-    What every row is refused for stops the run. Where only some are, they come back untried, so
-    that the others' outcomes are written down first.
+    What every row is refused for stops the run, and the wrong moment for all of them is waited out.
+    Where only some are refused so, they come back untried, so that the others' outcomes are written
+    down first: a request of their own then has the answer for all.
     """
     deciding = [max(faults, key=_gravity) if faults else None for faults in by_row]
     found = [fault for fault in deciding if fault is not None]
     stops = [fault for fault in found if fault.meaning.what is Class.STOP]
     if stops and len(stops) == len(deciding):
         raise about.stop(stops[0])
-    if len(found) == len(deciding) and all(f.is_transient and f not in stops for f in found):
+    if len(found) == len(deciding) and all(fault.is_transient for fault in found):
         is_spent = all(fault.family == "quota_error" for fault in found)
         raise about.transient(found[0].code, found, surely_not_taken=is_spent)
     return [
@@ -161,7 +163,7 @@ def _gravity(fault: Fault) -> tuple[Class, timedelta, bool]:
 
 
 def _outcome(fault: Fault, statement: Statement, now: datetime) -> Outcome:
-    if fault.meaning.what is Class.STOP:
+    if fault.meaning.what is Class.STOP or fault.is_transient:
         return Untried()
     return outcome_as(fault.code, replace(fault.meaning, wait=fault.wait), statement, now)
 

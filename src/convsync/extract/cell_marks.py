@@ -1,10 +1,13 @@
-"""Cells of an .xlsx sheet whose formula has no result: an error such as `#REF!`, or nothing stored.
+"""What the XML of an .xlsx sheet says of its cells beside their values: that a formula has no
+result, and in which currency a number is shown.
+
+A formula has no result where its cell holds an error such as `#REF!`, or nothing was stored.
 
 python-calamine hands such cells over as empty, and an amount that failed to calculate is not a
 missing one. So the sheet's own XML is gone through for them, by the parser that Python comes with:
 a cell of the type `e`, or one with a formula and no value, as programs write that do not calculate.
 A formula whose result is an empty text is none of these. An .xls, .xlsb or .ods file holds no such
-XML: what failed there still reads as empty.
+XML: what failed there still reads as empty, and a number is shown in no currency.
 https://github.com/dimastbk/python-calamine/issues/105
 https://learn.microsoft.com/en-us/dotnet/api/documentformat.openxml.spreadsheet.cell
 """
@@ -13,6 +16,7 @@ import posixpath
 import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import IO, Final
@@ -21,8 +25,10 @@ from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from convsync.errors import OperatorError
 from convsync.extract.cell_error import CellError
+from convsync.extract.currency_formats import sign_in
 
 _WORKBOOK: Final = "xl/workbook.xml"
+_STYLES: Final = "xl/styles.xml"
 _RELATIONSHIPS: Final = "xl/_rels/workbook.xml.rels"
 _UNCALCULATED: Final = "="
 _Attributes = Mapping[str, str]
@@ -45,8 +51,16 @@ class FailedCell(str):
         return cell
 
 
-FailedCells = Mapping[int, Mapping[int, FailedCell]]
-"""Cells by the number of their row, from 1, and the position of their column, from 0."""
+@dataclass(frozen=True, slots=True)
+class CellMarks:
+    """Cells by the number of their row, from 1, and the position of their column, from 0.
+
+    `signs` are those of the currencies that numbers are shown in; a format without one is not
+    among them.
+    """
+
+    failed: Mapping[int, Mapping[int, FailedCell]] = field(default_factory=dict)
+    signs: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
 
 
 def raise_if_failed(cell: object) -> None:
@@ -55,17 +69,18 @@ def raise_if_failed(cell: object) -> None:
         raise CellError(cell.problem)
 
 
-def failed_cells(path: Path, sheet: str) -> FailedCells:
-    """Return the cells of a sheet that failed; OperatorError where its XML cannot be read."""
+def marks_in(path: Path, sheet: str) -> CellMarks:
+    """Return what is said of the cells of a sheet; OperatorError where it cannot be read."""
     if not is_zipfile(path):
-        return {}
+        return CellMarks()
     try:
         with ZipFile(path) as archive:
             parts = {_plain(name): name for name in archive.namelist()}
             if _WORKBOOK not in parts:
-                return {}
+                return CellMarks()
+            signs = _signs_of_styles(archive, parts)
             with archive.open(parts[_part_of(sheet, archive, parts)]) as xml:
-                return _SheetXml(sheet).failed_in(xml)
+                return _SheetXml(sheet, signs).marks_in(xml)
     except (BadZipFile, ExpatError, LookupError, RuntimeError, ValueError, zlib.error) as error:
         raise OperatorError(
             f"{path}: the XML of its sheet '{sheet}' cannot be read ({error}). Open it in the"
@@ -82,20 +97,35 @@ def _part_of(sheet: str, archive: ZipFile, parts: Mapping[str, str]) -> str:
     return _plain(posixpath.normpath(posixpath.join("/xl", targets[ids[sheet]])))
 
 
+def _signs_of_styles(archive: ZipFile, parts: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the sign of a currency in the format of each style that has one, by its number."""
+    if _STYLES not in parts:
+        return {}
+    with archive.open(parts[_STYLES]) as xml:
+        formats = {one["numFmtId"]: one["formatCode"] for one in _elements(xml, "numFmt")}
+    with archive.open(parts[_STYLES]) as xml:
+        styles = _elements(xml, "xf", inside="cellXfs")
+    signs = (sign_in(formats.get(one.get("numFmtId", ""), "")) for one in styles)
+    return {str(number): sign for number, sign in enumerate(signs) if sign}
+
+
 def _related(attributes: _Attributes) -> str:
     return next((value for name, value in attributes.items() if name.endswith(":id")), "")
 
 
-def _elements(xml: IO[bytes], wanted: str) -> Sequence[_Attributes]:
-    """Return the attributes of every element of a name."""
+def _elements(xml: IO[bytes], wanted: str, inside: str = "") -> Sequence[_Attributes]:
+    """Return the attributes of every element of a name, or of those inside one other."""
     found: list[_Attributes] = []
+    around: list[str] = []
 
     def start(name: str, attributes: _Attributes) -> None:
-        if _local(name) == wanted:
+        if _local(name) == wanted and (not inside or inside in around):
             found.append(attributes)
+        around.append(_local(name))
 
     parser = ParserCreate()
     parser.StartElementHandler = start
+    parser.EndElementHandler = lambda _: around.pop()
     parser.ParseFile(xml)
     return found
 
@@ -112,8 +142,10 @@ def _local(name: str) -> str:
 class _SheetXml:
     """Goes through the XML of a sheet, and looks closer at cells that may have failed."""
 
-    def __init__(self, sheet: str) -> None:
+    def __init__(self, sheet: str, signs_of_styles: Mapping[str, str]) -> None:
         self._sheet = sheet
+        self._signs_of_styles = signs_of_styles
+        self._signs: defaultdict[int, dict[int, str]] = defaultdict(dict)
         self._failed: defaultdict[int, dict[int, FailedCell]] = defaultdict(dict)
         self._row = self._column = 0
         self._type: str | None = None
@@ -122,10 +154,10 @@ class _SheetXml:
         self._parser = ParserCreate()
         self._parser.StartElementHandler = self._start
 
-    def failed_in(self, xml: IO[bytes]) -> FailedCells:
-        """Return the cells that failed."""
+    def marks_in(self, xml: IO[bytes]) -> CellMarks:
+        """Return what is said of the cells."""
         self._parser.ParseFile(xml)
-        return self._failed
+        return CellMarks(self._failed, self._signs)
 
     def _start(self, name: str, attributes: _Attributes) -> None:
         match _local(name):
@@ -147,6 +179,8 @@ class _SheetXml:
         self._has_value = False
         letters = attributes.get("r", "").rstrip("0123456789")
         self._column = _column_of(letters) if letters else self._column + 1
+        if sign := self._signs_of_styles.get(attributes.get("s", "")):
+            self._signs[self._row][self._column - 1] = sign
         if self._type == "e":
             self._parser.EndElementHandler = self._end
 
