@@ -174,14 +174,18 @@ class _UsualCase:
 
     def _worth(self, deal: Deal) -> tuple[Decimal, str] | None:
         """Return what a deal is worth, None where that is for the whole way to find out."""
-        amount, currency, limit = deal.amount, deal.currency, self._stated_up_to
-        is_stated = amount is not None and currency is not None and limit is not None
-        if is_stated and amount.is_finite() and 1 <= amount <= limit:  # too much to be rounded away
+        amount, currency = deal.amount, deal.currency
+        if amount is not None and currency is not None and self._is_worth_just(amount):
             return Money(amount=amount, currency=currency).amount, currency
         if isinstance(self._rule.value, RevenueWithin):
             return None
         value = value_of(deal, self._rule, now=self._now)
         return (value.amount, value.currency) if isinstance(value, Money) else None
+
+    def _is_worth_just(self, amount: Decimal) -> bool:
+        """True for an amount that is sent as it is stated, and too large to be rounded away."""
+        limit = self._stated_up_to
+        return limit is not None and amount.is_finite() and 1 <= amount <= limit
 
     def _version(self, deal: Deal, amount: Decimal, currency: str) -> int | None:
         return values_version_of(deal, self._rule, Money(amount=amount, currency=currency))

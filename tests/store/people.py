@@ -128,9 +128,9 @@ class Ledger:
             self.connection, "crm", [one for one in came if isinstance(one, Deal)], now=now
         )
         self._decide(saved.changed)
-        share = shared_keys.note(self.connection, self.shared, sends_identifiers=False, now=now)
+        shared = shared_keys.note(self.connection, self.shared, sends_identifiers=False, now=now)
         crowded_keys.note(self.connection, self.shared.allowed, now=now)
-        persons.join(self.connection, share_keys=share, now=now)
+        persons.join(self.connection, shared=shared, now=now)
         while due := deals.due(self.connection, now, limit=3):
             self._decide(due)
 

@@ -13,7 +13,13 @@ from tests.store.rows import Passing
 def a_key(number: int, *, alike: bool = False) -> bytes:
     """Return a digest; those that are `alike` differ in nothing by which keys are told apart."""
     told_apart = bytes(4) if alike else number.to_bytes(4)
-    return b"\2" + number.to_bytes(7) + told_apart + bytes(3) + (b"\7" if alike else b"\1")
+    return (
+        bytes([number % 3])
+        + number.to_bytes(7)
+        + told_apart
+        + bytes(3)
+        + (b"\7" if alike else b"\1")
+    )
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])
@@ -41,6 +47,7 @@ def test_keys_of_too_many_deals_are_found_and_whether_fewer_share_any(
             (key, times, first[key]) for key, times in counts.items() if times > most
         )
         assert found.is_any_of_fewer == any(1 < times <= most for times in counts.values())
+        assert found.kinds == {key[0] for key, times in counts.items() if times > 1}
 
 
 def test_where_more_look_repeated_than_chance_makes_some_are_taken_to_be(
@@ -50,4 +57,4 @@ def test_where_more_look_repeated_than_chance_makes_some_are_taken_to_be(
     held = [(deal, a_key(number)) for number in range(9) for deal in (1, 2)]
     with passing.transaction("count") as connection:
         dialect.insert_rows(connection, deal_keys, ("deal", "key"), sorted(held))
-        assert repeated_keys.repeated(connection, 5) == ([], True)
+        assert tuple(repeated_keys.repeated(connection, 5)) == ([], True, {0, 1, 2})

@@ -273,10 +273,10 @@ class Work:
             said = f"{terms.most} {sends} {sorted(key.hex() for key in terms.allowed)}"
             if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
                 now = self.session.now
-                share = shared_keys.note(connection, terms, sends_identifiers=sends, now=now)
+                shared = shared_keys.note(connection, terms, sends_identifiers=sends, now=now)
                 crowded_keys.note(connection, terms.allowed, now=now)
                 runs.remember(connection, _SHARED, said)
-                persons.join(connection, share_keys=share, now=now)
+                persons.join(connection, shared=shared, now=now)
 
     def _notice_new_rules(self) -> None:
         """Make every deal due where the rules are not those of the last run."""

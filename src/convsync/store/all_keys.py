@@ -4,15 +4,17 @@ An index from a key to its deals would have to be kept up at random places for e
 after night; where nearly everything is new, one pass over all keys costs less than looking each up.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import groupby
 from operator import itemgetter
+from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select, union_all
+from sqlalchemy import Connection, func, or_, select, union_all
 
 from convsync.model.key import CLICKS_BEGIN
 from convsync.store import dialect
 from convsync.store.reach import MOST_CLICKS, NOBODYS_KEYS, Together, joining_nobody
+from convsync.store.repeated_keys import is_of_kind
 from convsync.store.schema import click_keys, clicks, deal_keys
 
 
@@ -33,27 +35,58 @@ def find_the_same_click(connection: Connection) -> bool:
     return connection.execute(several.limit(1)).first() is not None
 
 
-def together(connection: Connection, last_deal: int, last_click: int) -> Together:
-    """Return whom all keys join, of the deals and clicks up to these rows."""
+class Joined(NamedTuple):
+    """Whom all keys join; and of each deal, how many clicks the key finds that finds it most.
+
+    A key that too many clicks have finds none.
+    """
+
+    together: Together
+    found: bytearray
+
+
+def joined(
+    connection: Connection, last_deal: int, last_click: int, shared: Collection[int]
+) -> Joined:
+    """Return whom all keys join, of the deals and clicks up to these rows.
+
+    `shared` are the first bytes of the kinds of keys that several deals have in common. Of the
+    other kinds only those are gone through that clicks have, too.
+    """
     together = Together(up_to=(last_deal, last_click))
-    for holders in _all_holders(connection):
-        if len(holders) > MOST_CLICKS:
-            holders = _joined_by_a_key(holders)
+    found = bytearray(last_deal + 1)
+    for holders in _all_holders(connection, {*shared, *_kinds_of_clicks(connection)}):
+        having = [one for one in holders if one > 0]
+        clicks_with = len(holders) - len(having)
+        if clicks_with > MOST_CLICKS:
+            together.join_all(having)
+            continue
         together.join_all(holders)
-    return together
+        if clicks_with:
+            for deal in having:
+                found[deal] = max(found[deal], clicks_with)
+    return Joined(together, found)
 
 
-def _joined_by_a_key(holders: list[int]) -> list[int]:
-    """Return whom a key joins: all who have it, but of too many clicks none."""
-    deals_with = [one for one in holders if one > 0]
-    return deals_with if len(holders) - len(deals_with) > MOST_CLICKS else holders
+def _kinds_of_clicks(connection: Connection) -> set[int]:
+    """Return the kinds of keys by which deals may find clicks, each by its first byte."""
+    kinds = {CLICKS_BEGIN[0]}
+    for first in range(CLICKS_BEGIN[0]):
+        of_kind = select(click_keys.c.key).where(is_of_kind(click_keys.c.key, first))
+        if connection.execute(of_kind.limit(1)).first() is not None:
+            kinds.add(first)
+    return kinds
 
 
-def _all_holders(connection: Connection) -> Iterator[list[int]]:
-    """Yield who has a key, where several do: deals, and clicks as numbers below zero."""
+def _all_holders(connection: Connection, kinds: Collection[int]) -> Iterator[list[int]]:
+    """Yield who has a key of these kinds, where several do: deals, and clicks below zero.
+
+    SQLite sorts all that is asked for, and has little memory for it.
+    """
+    is_asked_for = or_(*(is_of_kind(deal_keys.c.key, first) for first in sorted(kinds)))
     carried = select(deal_keys.c.key).where(deal_keys.c.key >= CLICKS_BEGIN)
     everything = union_all(
-        select(deal_keys.c.key.label("key"), deal_keys.c.deal.label("holder")),
+        select(deal_keys.c.key.label("key"), deal_keys.c.deal.label("holder")).where(is_asked_for),
         select(click_keys.c.key, -click_keys.c.click),
         select(clicks.c.key, -clicks.c.id).where(clicks.c.key.in_(carried)),
     ).subquery()

@@ -12,7 +12,8 @@ to its deals there is none, for it would have to be kept up at random places for
 after night. So which deals are one customer's is kept, for those customers that have several: once
 a run, after everything was read, and only for what is new. A first night goes through all keys in
 their order instead, in some bytes for each deal and click, unless no key and no click is of two
-deals and no click leads on to another: then every deal is its customer's only one.
+deals and no click leads on to another: then every deal is its customer's only one. All deals of a
+first night were planned before anything was joined; which of them need that again says `everyone`.
 
 What joined a customer is not kept, only when: persons are what the keys say now. A deal with other
 keys than before takes the customer apart whose it was, and the parts are joined anew; so what a CRM
@@ -44,9 +45,9 @@ from sqlalchemy import (
 from convsync.model.click import MatchBasis
 from convsync.model.deal import Deal
 from convsync.store import all_keys, click_news, dialect, runs
+from convsync.store.everyone import Everyone
 from convsync.store.given import numbers_given
 from convsync.store.reach import (
-    Everyone,
     Together,
     reach,
 )
@@ -69,6 +70,7 @@ _JOINED = "deals joined to persons"
 _NEEDED = "clicks are found on contacts"
 _IS_JOINED = persons.c.parted_at.is_(None)
 _ROWS: Any = bindparam("rows", expanding=True)
+_MEMBERSHIPS = select(persons.c.deal, persons.c.person, persons.c.is_crowd).where(_IS_JOINED)
 
 _Membership = tuple[int, bool]
 """The row of the first deal of a person or a crowd, and whether it is a crowd."""
@@ -107,11 +109,11 @@ def note_changed(connection: Connection, rows: Collection[int]) -> None:
         note_news(connection, found.params(rows=sorted(rows)))
 
 
-def join(connection: Connection, *, share_keys: bool, now: datetime) -> None:
-    """Join what is new to the persons there are; every deal is due whose person is not as it was.
+def join(connection: Connection, *, shared: Collection[int], now: datetime) -> None:
+    """Join what is new to the persons there are; every deal is due that this may decide anew.
 
     To be called once all deals and clicks were read, and it is known which keys are shared;
-    `share_keys` says whether several deals have one in common that joins them.
+    `shared` says of what kinds the keys are that several deals have in common and that join them.
     """
     if not is_needed(connection):
         connection.execute(delete(person_news))
@@ -119,8 +121,7 @@ def join(connection: Connection, *, share_keys: bool, now: datetime) -> None:
     behind, last = _last_joined(connection), _last(connection, deals)
     changed = set(connection.execute(select(person_news.c.deal)).scalars())
     if len(changed) + last - behind > MANY:
-        joins = share_keys or click_news.may_lead_on(connection)
-        _join_all(connection, changed, behind, last, joins=joins, now=now)
+        _join_all(connection, changed, behind, last, shared=shared, now=now)
     elif news := changed.union(range(behind + 1, last + 1)):
         _join_few(connection, news, now)
     connection.execute(delete(person_news))
@@ -146,33 +147,50 @@ def _join_few(connection: Connection, news: set[int], now: datetime) -> None:
 
 
 def _join_all(
-    connection: Connection, news: set[int], behind: int, last: int, *, joins: bool, now: datetime
+    connection: Connection,
+    news: set[int],
+    behind: int,
+    last: int,
+    *,
+    shared: Collection[int],
+    now: datetime,
 ) -> None:
     """Join all deals there are, some at a time: of a million, half may have a customer in common.
 
-    Unless it is known that something `joins` several, or found here that a click does, every deal
-    is its customer's only one.
+    Unless it is known that something joins several, or found here that a click does, every deal is
+    its customer's only one.
     """
+    joins = bool(shared) or click_news.may_lead_on(connection)
     if not (joins or all_keys.find_the_same_click(connection)):
         _part_all(connection, now)
         return
     last_click = _last(connection, clicks)
-    everyone = Everyone(all_keys.together(connection, last, last_click), last, last_click)
+    joined = all_keys.joined(connection, last, last_click, shared)
+    everyone = Everyone(joined, last, last_click)
     moved = bytearray(last + 1)
     for some in _some_of(last):
-        before = _members(connection, some)
-        after = _members_among(everyone, some)
-        changed = {deal for deal in some if before.get(deal) != after.get(deal)}
-        _write(connection, changed, after, now)
+        before, after = _members_between(connection, some), _members_among(everyone, some)
+        changed = {one for one in before.keys() | after.keys() if before.get(one) != after.get(one)}
+        _write(connection, changed, after, now, were_any=bool(before))
         for deal in changed:
             moved[deal] = 1
-        for deal in some:
-            if deal > behind or moved[deal] or deal in news:
-                everyone.touch(deal)
+        known = [deal for deal in after if deal <= behind or deal in news]
+        everyone.note_known(known)
+        everyone.touch([*known, *(deal for deal in after if deal > behind or moved[deal])])
+    may_change = everyone.let_decide_anew(connection)
     for some in _some_of(last):
-        people = _members_among(everyone, some).items()
-        due = {deal for deal, (_, is_crowd) in people if not is_crowd and everyone.is_touched(deal)}
-        make_due(connection, due.union(deal for deal in some if moved[deal]), now)
+        people = _members_among(everyone, some)
+        parted = {deal for deal in some if moved[deal] and deal not in people}
+        concerned = (
+            deal
+            for deal, (_, is_crowd) in people.items()
+            if (
+                may_change[deal] and not is_crowd
+                if everyone.is_new(deal)
+                else moved[deal] or (everyone.is_touched(deal) and not is_crowd)
+            )
+        )
+        make_due(connection, parted.union(concerned), now)
 
 
 def _part_all(connection: Connection, now: datetime) -> None:
@@ -190,8 +208,7 @@ def _some_of(last: int) -> Iterator[range]:
 
 
 def _members_among(everyone: Everyone, some: Iterable[int]) -> Members:
-    found = ((deal, *everyone.with_deal(deal)) for deal in some)
-    return {deal: (least, size > MOST_DEALS) for deal, least, size in found if size > 1}
+    return {deal: (least, size > MOST_DEALS) for deal, least, size in everyone.members(some)}
 
 
 def members_with(connection: Connection, rows: Collection[int]) -> dict[int, set[int]]:
@@ -280,26 +297,43 @@ def _joined_to_news(connection: Connection, news: set[int]) -> tuple[Members, To
 
 def _members(connection: Connection, rows: Iterable[int]) -> Members:
     asked = numbers_given(connection.dialect.name, "rows").c.value
-    found = select(persons.c.deal, persons.c.person, persons.c.is_crowd).where(
-        _IS_JOINED, persons.c.deal.in_(select(asked))
-    )
+    found = _MEMBERSHIPS.where(persons.c.deal.in_(select(asked)))
     kept = connection.execute(found, {"rows": sorted(rows)})
     return {deal: (person, is_crowd) for deal, person, is_crowd in kept}
 
 
-def _write(connection: Connection, changed: set[int], after: Members, now: datetime) -> None:
-    """Part these deals from whom they were with, and join them to whom they are with now.
+def _members_between(connection: Connection, rows: range) -> Members:
+    found = _MEMBERSHIPS.where(persons.c.deal.between(bindparam("least"), bindparam("most")))
+    kept = connection.execute(found, {"least": rows[0], "most": rows[-1]})
+    return {deal: (person, is_crowd) for deal, person, is_crowd in kept}
+
+
+def _write(
+    connection: Connection,
+    changed: set[int],
+    after: Members,
+    now: datetime,
+    *,
+    were_any: bool = True,
+) -> None:
+    """Part these deals from whom they were with, if any, and join them to whom they are with now.
 
     What was joined at the same instant was never one: two runs may be as of one time.
     """
-    asked = select(numbers_given(connection.dialect.name, "rows").c.value)
-    were = persons.c.deal.in_(asked) & _IS_JOINED
-    rows = {"rows": sorted(changed)}
-    connection.execute(delete(persons).where(were, persons.c.joined_at == now), rows)
-    connection.execute(update(persons).where(were).values(parted_at=now), rows)
-    joined = [(deal, now, *after[deal]) for deal in sorted(changed) if deal in after]
-    columns = ("deal", "joined_at", "person", "is_crowd")
-    dialect.insert_rows(connection, persons, columns, joined)
+    if were_any:
+        asked = select(numbers_given(connection.dialect.name, "rows").c.value)
+        were = persons.c.deal.in_(asked) & _IS_JOINED
+        rows = {"rows": sorted(changed)}
+        connection.execute(delete(persons).where(were, persons.c.joined_at == now), rows)
+        connection.execute(update(persons).where(were).values(parted_at=now), rows)
+    joined = [deal for deal in sorted(changed) if deal in after]
+    columns = {
+        "deal": joined,
+        "joined_at": dialect.Alike(now),
+        "person": [after[deal][0] for deal in joined],
+        "is_crowd": [after[deal][1] for deal in joined],
+    }
+    dialect.insert_columns(connection, persons, columns, len(joined))
 
 
 def make_due(connection: Connection, rows: Collection[int], now: datetime) -> None:

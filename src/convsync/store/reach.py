@@ -140,33 +140,6 @@ class Together:
         return list(found.values())
 
 
-class Everyone:
-    """Whom each deal up to a row belongs together with, in nine bytes for each deal and click."""
-
-    def __init__(self, together: Together, last: int, clicks: int) -> None:
-        self._first_of = together.first_of
-        self._least = array("i", bytes(4 * (last + clicks + 1)))
-        self._sizes = array("i", self._least)
-        self._touched = bytearray(last + clicks + 1)
-        for deal in range(last, 0, -1):
-            first = self._first_of(deal)
-            self._least[first] = deal
-            self._sizes[first] += 1
-
-    def with_deal(self, deal: int) -> tuple[int, int]:
-        """Return the least deal that belongs together with one, and how many do."""
-        first = self._first_of(deal)
-        return self._least[first], self._sizes[first]
-
-    def touch(self, deal: int) -> None:
-        """Note that something is new of whoever belongs together with a deal."""
-        self._touched[self._first_of(deal)] = 1
-
-    def is_touched(self, deal: int) -> bool:
-        """True where something is new of whoever belongs together with a deal."""
-        return bool(self._touched[self._first_of(deal)])
-
-
 class _Few(dict[int, int]):
     """Numbers that lead to others; the rest leads nowhere, to 0."""
 

@@ -36,18 +36,20 @@ class SharedKey:
 
 def note(
     connection: Connection, terms: SharedKeys, *, sends_identifiers: bool, now: datetime
-) -> bool:
+) -> frozenset[int]:
     """Keep which keys are shared by too many deals; deals that this concerns are due.
 
-    Returns whether a key that joins deals to a customer is shared by several.
+    Returns of what kinds the keys are that several deals share, where these join them to a
+    customer; none where nothing does.
     """
     joins_people = persons.is_needed(connection)
     found: list[CountedKey] = []
-    is_one_joining = False
+    kinds = frozenset[int]()
     if sends_identifiers or joins_people:
         counted = repeated(connection, terms.most)
         found = [one for one in counted.of_more if one[0] not in terms.allowed]
-        is_one_joining = counted.is_any_of_fewer or len(found) < len(counted.of_more)
+        if joins_people and (counted.is_any_of_fewer or len(found) < len(counted.of_more)):
+            kinds = counted.kinds
     if not joins_people:
         matter = _of_people(connection, found)
         found = [row for row in found if row[0] in matter]
@@ -56,7 +58,7 @@ def note(
     dialect.insert_rows(connection, shared_keys, _COLUMNS, found)
     if changed := before ^ {key for key, _, _ in found}:
         _make_due(connection, changed, now)
-    return joins_people and is_one_joining
+    return kinds
 
 
 def _of_people(connection: Connection, found: Sequence[CountedKey]) -> set[bytes]:
