@@ -76,13 +76,15 @@ def match_deal(
     return _unmatched(deal, milestone, placed, rule, now, knows_others=bool(candidates))
 
 
-def candidates_of(deal: Deal, logged: Sequence[Candidate]) -> tuple[Candidate, ...]:
+def candidates_of(deal: Deal, logged: Sequence[Candidate]) -> Sequence[Candidate]:
     """Return the clicks that the CRM has of a deal, and those that were logged.
 
     A logged one that the CRM has on a contact was found there, and not on the deal itself.
     """
     own = deal.clicks
-    if not (own and logged) or all(one.basis is MatchBasis.DEAL for one in own):
+    if not (own and logged):
+        return own or logged
+    if all(one.basis is MatchBasis.DEAL for one in own):
         return (*own, *logged)
     found_at: dict[ClickId, MatchBasis] = {}
     for one in own:
