@@ -107,6 +107,12 @@ class Guard:
         if error is not None:
             raise error
 
+    def rows_ready(self, connection: Connection, only: Portion) -> int:
+        """Return how many rows go out; where a plan was weighed, they were counted for it."""
+        if self.figures is not None:
+            return self.figures.total
+        return account.ready(connection, self._session.now, only).total
+
     def note_seen(self, plan: PlanSummary, only: Portion, *, drained: Collection[str]) -> None:
         """Take down the figures of a plan that a person has seen, and what was unusual about it."""
         with self._session.transaction("add the plan up") as connection:

@@ -121,7 +121,10 @@ class Changes:
 
     def add_planned(self, planned: PlannedTogether) -> None:
         """Count in what is planned together: nothing is told of it yet, and all else is alike."""
-        self._ledger[key_of(planned.entries[0])][0] += len(planned.entries)
+        rule, action = planned.rule, planned.rule.action
+        who = rule.name, planned.source, action.destination, action.action_id, rule.milestone
+        said = State.PLANNED.value, Operation.COUNT.value, "", "", "", False
+        self._ledger[*who, *said][0] += len(planned)
 
     def add_times(self, key: Key, rows: int) -> None:
         """Count so many more entries of a milestone and a time to it."""
