@@ -4,7 +4,7 @@ Everything unnamed is ordinary: a deal won on 2 March 2026 that began with a cli
 looked at on the morning after it was won, under a rule that counts what is won at its amount.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,6 +22,7 @@ from convsync.model.ledger import LedgerEntry, Move, MoveTogether, State, move
 from convsync.model.money import Money
 from convsync.model.moves import reserved_together
 from convsync.model.outcome import Matched, Reason
+from convsync.model.planned import Planned, PlannedTogether, planned_together
 from convsync.model.rule import (
     AmountOutcomes,
     ClickPolicy,
@@ -30,7 +31,7 @@ from convsync.model.rule import (
     ShareOfAmount,
     ValueRule,
 )
-from convsync.model.statement import Operation, OrderId, Statement, order_id_of
+from convsync.model.statement import Extras, Operation, OrderId, Statement, order_id_of
 
 WON_AT = datetime(2026, 3, 2, 15, tzinfo=UTC)
 CLICKED_AT = WON_AT - timedelta(days=10)
@@ -297,3 +298,44 @@ def a_new_entry(**changes: Any) -> LedgerEntry:
         an_entry(State.PLANNED), is_new=True, statement=None, matched=None, run_id=0
     )
     return structs.replace(entry, **changes)
+
+
+def all_planned_together(entries: Sequence[LedgerEntry], **notes: Any) -> PlannedTogether:
+    """The same entries as one event plans them, of a rule that counts what is won."""
+    first = entries[0]
+    rule = a_rule(first.rule)
+    assert (rule.action, rule.milestone) == (first.action, first.milestone)
+    rows = [_planned(entry) for entry in entries]
+    return planned_together(first.source, rule, rows, run_id=first.run_id, **notes)
+
+
+def _planned(entry: LedgerEntry) -> Planned:
+    said, found = entry.statement, entry.matched
+    assert said is not None
+    assert said.click_id is not None
+    assert found is not None
+    assert found.clicked_at is not None
+    assert not found.is_estimated
+    took = entry.time_to_close
+    return (
+        entry.number,
+        entry.deal_row,
+        entry.deal_id,
+        entry.order_id,
+        entry.milestone_at,
+        said.event_at,
+        said.value.amount,
+        said.value.currency,
+        said.click_id,
+        Extras(
+            clicked_at=said.clicked_at,
+            identifiers=said.identifiers,
+            consent=said.consent,
+            customer_type=said.customer_type,
+            variables=said.variables,
+        ),
+        found.basis,
+        found.clicked_at,
+        None if took is None else int(took.total_seconds()),
+        entry.values_version,
+    )

@@ -31,13 +31,12 @@ from convsync.model.ledger import (
     State,
 )
 from convsync.model.outcome import Accepted, Confirmed, NotMatched, Outcome, Untried
-from convsync.model.planned import planned_together
 from convsync.model.record import FIELDS
 from convsync.model.statement import OrderId
 from convsync.proof.verification import verify
 from convsync.store import batches, deals, ledger, migrate, new_entries, retired, runs
 from convsync.store.database import Connection, Database
-from tests.builders import ACTION, NOW, WON_AT, a_deal, a_new_entry
+from tests.builders import ACTION, NOW, WON_AT, a_deal, a_new_entry, all_planned_together
 from tests.unit.test_ledger_states import MOVES, THERE, settled
 
 Step = Callable[[LedgerEntry], Move]
@@ -181,7 +180,7 @@ def _walk(connection: Connection, walking: Sequence[Life], spoil: Spoil) -> None
     ledger.write(connection, [move for _, move in made])
     events = [event for beside, move in made for event in (*beside, move.event)]
     if new:
-        planned = planned_together([life.move()[1].after for life in new])
+        planned = all_planned_together([life.move()[1].after for life in new])
         new_entries.insert(connection, [planned])
         events.append(planned.event)
     for name, lives_moving in others.items():

@@ -36,12 +36,13 @@ from enum import StrEnum
 from msgspec import Struct
 
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
-from convsync.model.deal import Deal, EarlierSale, Milestone
+from convsync.model.deal import WON, Deal, EarlierSale, Milestone
 from convsync.model.outcome import Matched, NotSent, Reason, Waiting
 from convsync.model.rule import ClickPolicy, ConversionRule
 
 _PREFERENCE = {kind: rank for rank, kind in enumerate(ClickIdKind)}
 _WHOLE_DAY = timedelta(days=1) - timedelta(seconds=1)
+_INSTANT = timedelta.resolution
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -75,13 +76,15 @@ def match_deal(
     return _unmatched(deal, milestone, placed, rule, now, knows_others=bool(candidates))
 
 
-def candidates_of(deal: Deal, logged: Sequence[Candidate]) -> tuple[Candidate, ...]:
+def candidates_of(deal: Deal, logged: Sequence[Candidate]) -> Sequence[Candidate]:
     """Return the clicks that the CRM has of a deal, and those that were logged.
 
     A logged one that the CRM has on a contact was found there, and not on the deal itself.
     """
     own = deal.clicks
-    if not (own and logged) or all(one.basis is MatchBasis.DEAL for one in own):
+    if not (own and logged):
+        return own or logged
+    if all(one.basis is MatchBasis.DEAL for one in own):
         return (*own, *logged)
     found_at: dict[ClickId, MatchBasis] = {}
     for one in own:
@@ -97,12 +100,16 @@ def candidates_of(deal: Deal, logged: Sequence[Candidate]) -> tuple[Candidate, .
 def earlier_sale_of(deal: Deal, sales: Iterable[EarlierSale]) -> EarlierSale | None:
     """Return the last of a customer's other sales that was won before this deal was made.
 
-    A deal whose creation is not known was made no later than at its first milestone. The click IDs
-    are those of all earlier sales.
+    A deal whose creation is not known was made no later than at its first milestone. Of deals won
+    at one instant none is earlier, or each would be. The click IDs are those of all earlier sales.
     """
     reached = [one.reached_at for one in deal.milestones]
     made_at = deal.created_at or min(reached, default=None)
-    earlier = [one for one in sales if made_at is not None and one.won_at <= made_at]
+    if made_at is None:
+        return None
+    won = deal.milestone(WON)
+    before = made_at if won is None else min(made_at, won.reached_at - _INSTANT)
+    earlier = [one for one in sales if one.won_at <= before]
     if not earlier:
         return None
     last = max(earlier, key=lambda one: (one.won_at, one.deal_id))

@@ -15,8 +15,8 @@ that shape it:
   Where the platform would not know a repeat for what it is, it is never sent again.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,10 +25,12 @@ from hashlib import blake2b
 
 from msgspec import Struct, structs
 
+from convsync.model.click import ClickId
 from convsync.model.conversion import Conversion
 from convsync.model.ledger import ANSWERED, IN_FLIGHT, LedgerEntry, State
 from convsync.model.money import Money
 from convsync.model.outcome import NotSent, Reason, Waiting
+from convsync.model.planned import PlannedColumns
 from convsync.model.statement import Operation, OrderId, Statement
 from convsync.model.takes import TIME_CANNOT_BE_CORRECTED
 
@@ -307,19 +309,21 @@ class PlanSummary:
         """Count one item in."""
         self._count(item, 1)
 
-    def add_new(self, entries: Sequence[LedgerEntry]) -> None:
+    def add_new(self, planned: PlannedColumns) -> None:
         """Count in new conversions that are planned without an item each."""
-        self.steps[Step.NEW] += len(entries)
-        amounts: defaultdict[str, list[Decimal]] = defaultdict(list)
-        for entry in entries:
-            statement = entry.statement
-            assert statement is not None, "what is planned has something to send"
-            value = statement.value
-            amounts[value.currency].append(value.amount)
-            if self.is_compared:
-                self._digest ^= _fingerprint(Step.NEW, entry.order_id, value, statement)
-        for currency, some in amounts.items():
-            self.value[currency] = sum(some, self.value.get(currency, _NOTHING))
+        self.steps[Step.NEW] += len(planned.numbers)
+        currencies = set(planned.currencies)
+        for currency in currencies:
+            amounts = planned.amounts
+            if len(currencies) > 1:
+                of_each = zip(amounts, planned.currencies, strict=True)
+                amounts = [amount for amount, stated in of_each if stated == currency]
+            self.value[currency] = sum(amounts, self.value.get(currency, _NOTHING))
+        if self.is_compared:
+            said = planned.order_ids, planned.amounts, planned.currencies, planned.clicks
+            for order_id, amount, currency, click in zip(*said, strict=True):
+                money = Money(amount=amount, currency=currency)
+                self._digest ^= _fingerprint(Step.NEW, order_id, money, click)
 
     def take_out(self, item: Item) -> None:
         """Count one item out again: the plan was changed before it was carried out."""
@@ -333,7 +337,8 @@ class PlanSummary:
             so_far = self.value.get(value.currency, _NOTHING)
             self.value[value.currency] = so_far + times * value.amount
             if self.is_compared:
-                self._digest ^= _fingerprint(item.step, item.order_id, value, item.statement)
+                click = None if item.statement is None else item.statement.click_id
+                self._digest ^= _fingerprint(item.step, item.order_id, value, click)
         if times < 0:
             self.reasons += Counter()  # leaves out what is none
             self.value = {currency: amount for currency, amount in self.value.items() if amount}
@@ -345,9 +350,8 @@ class PlanSummary:
         return f"{self._digest:032x}"
 
 
-def _fingerprint(step: Step, order_id: OrderId, value: Money, statement: Statement | None) -> int:
+def _fingerprint(step: Step, order_id: OrderId, value: Money, click: ClickId | None) -> int:
     """Return what tells two items apart: step, name, exact money, and a new one's click."""
-    click = statement.click_id if step is Step.NEW and statement else None
-    click_id = click.value if click else ""
+    click_id = click.value if step is Step.NEW and click else ""
     text = f"{step} {order_id} {value.amount.normalize()} {value.currency} {click_id}"
     return int.from_bytes(blake2b(text.encode(), digest_size=16).digest())

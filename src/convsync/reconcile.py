@@ -13,7 +13,6 @@ where there is still a click to report it for, and otherwise nothing.
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import count
 from typing import Any
 
@@ -139,7 +138,7 @@ class _AtHand:
     def __post_init__(self) -> None:
         self.usual = UsualDeals(
             [rule for rule in self.rules if not self.seconds.needed_by(rule.action)],
-            partial(_refusal_of, self.takes),
+            self.takes,
             self.numbers,
             now=self.now,
             run_id=self.run_id,

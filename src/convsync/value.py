@@ -12,11 +12,12 @@ close on one day would otherwise be one to it.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from typing import NamedTuple
 
 from convsync.model.conversion import Conversion
 from convsync.model.deal import WON, Deal, Milestone
 from convsync.model.expected import AcceptedValues
-from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
+from convsync.model.identifiers import NO_IDENTIFIERS
 from convsync.model.money import MOST, Money
 from convsync.model.outcome import Matched, NotSent, Reason
 from convsync.model.rates import NoRate
@@ -30,7 +31,7 @@ from convsync.model.rule import (
     StatedValue,
     TableBySegment,
 )
-from convsync.model.statement import Operation, OrderId, Statement, order_id_of
+from convsync.model.statement import Extras, Operation, OrderId, Statement, order_id_of
 
 _DAY = Decimal(24 * 60 * 60)
 _SHORTEST_DAY = timedelta(hours=23)
@@ -46,33 +47,35 @@ def value_deal(
         return value
     if isinstance(rule.value, RevenueWithin) and value.rounds_to_zero:
         return NotSent(reason=Reason.AMOUNT_ZERO)
-    time_to_close = _time_to_close(deal, matched)
-    is_estimated = _is_estimated(deal, matched)
     order_id = order_id_of(deal.source, deal.deal_id, rule.name)
+    took = TimeToClose.of(deal, matched.clicked_at, is_click_estimated=matched.is_estimated)
+    said = extras_of_deal(deal, rule, matched.clicked_at, took)
     return Conversion(
         statement=Statement(
             order_id=order_id,
             action=rule.action,
             operation=Operation.COUNT,
-            event_at=_event_at(milestone, matched, order_id, now),
+            event_at=event_at_of(milestone, matched.clicked_at, order_id, now),
             value=value,
             click_id=None if matched.click is None else matched.click.click_id,
-            clicked_at=matched.clicked_at if rule.asks_when_clicked else None,
-            identifiers=_identifiers(deal, rule),
-            consent=deal.consent,
-            customer_type=deal.customer_type,
-            variables=_variables(rule, time_to_close, is_estimated=is_estimated),
+            clicked_at=said.clicked_at,
+            identifiers=said.identifiers,
+            consent=said.consent,
+            customer_type=said.customer_type,
+            variables=said.variables,
         ),
         rule=rule.name,
         milestone=milestone.name,
         milestone_at=milestone.reached_at,
         matched=matched,
-        time_to_close=None if is_estimated else time_to_close,
+        time_to_close=took.known,
         values_version=values_version_of(deal, rule, value),
     )
 
 
-def _event_at(milestone: Milestone, matched: Matched, order_id: OrderId, now: datetime) -> datetime:
+def event_at_of(
+    milestone: Milestone, clicked_at: datetime | None, order_id: OrderId, now: datetime
+) -> datetime:
     """Return the time that is sent: never in the future, and not before the click.
 
     The platform takes no event from the future, so while a bare date's day is not over its second
@@ -80,14 +83,14 @@ def _event_at(milestone: Milestone, matched: Matched, order_id: OrderId, now: da
     rule's `clock_skew` let that count, the click's time is sent.
     """
     reached_at = milestone.reached_at
-    if matched.clicked_at is not None:
-        reached_at = max(reached_at, matched.clicked_at)
+    if clicked_at is not None:
+        reached_at = max(reached_at, clicked_at)
     latest = min(reached_at, now)
     if not milestone.is_whole_day:
         return latest
     earliest = milestone.reached_at - _SHORTEST_DAY + timedelta(seconds=1)
-    if matched.clicked_at is not None:
-        earliest = max(earliest, matched.clicked_at)
+    if clicked_at is not None:
+        earliest = max(earliest, clicked_at)
     seconds = int((latest - earliest).total_seconds())
     if seconds <= 0:
         return latest
@@ -221,6 +224,14 @@ def _expected(deal: Deal, milestone: str, accepted: AcceptedValues | None) -> Mo
     return NotSent(reason=Reason.EXPECTED_VALUE_UNKNOWN) if value is None else value
 
 
+def stated_up_to(rule: ConversionRule) -> Decimal | None:
+    """Return up to which amount a rule takes a deal for worth just that; None: it never does."""
+    if rule.value != ShareOfAmount():
+        return None
+    limit = rule.amounts.absurd_above
+    return MOST if limit is None else min(MOST, limit)
+
+
 def _from_amount(deal: Deal, outcomes: AmountOutcomes, share: Decimal) -> Money | NotSent:
     amount = _usable_amount(deal.amount, outcomes)
     if isinstance(amount, NotSent):
@@ -256,33 +267,58 @@ def _replaced(replacement: Decimal | None, reason: Reason) -> Decimal | NotSent:
     return NotSent(reason=reason) if replacement is None else replacement
 
 
-def _identifiers(deal: Deal, rule: ConversionRule) -> Identifiers:
-    """Return the hashes that may go out: none without the rule's say, none without consent."""
-    if not (deal.identifiers and rule.lets_identifiers_out(deal.consent)):
-        return NO_IDENTIFIERS
-    return rule.hash_forms.of(deal.identifiers)
+class TimeToClose(NamedTuple):
+    """How long a deal took from its click to the win, by the times that there are; None: not won.
+
+    It `is_estimated` where the time of the click or of the win is: nobody knows how long then.
+    """
+
+    by_the_times: timedelta | None
+    is_estimated: bool
+
+    @classmethod
+    def of(
+        cls, deal: Deal, clicked_at: datetime | None, *, is_click_estimated: bool = False
+    ) -> "TimeToClose":
+        """Return how long a deal took from a click that was at this time."""
+        won = deal.milestone(WON)
+        if won is None:
+            return cls(None, is_click_estimated)
+        is_estimated = is_click_estimated or won.is_estimated
+        if clicked_at is None or won.reached_at < clicked_at:
+            return cls(None, is_estimated)
+        return cls(won.reached_at - clicked_at, is_estimated)
+
+    @property
+    def known(self) -> timedelta | None:
+        """Return it where it is no estimate."""
+        return None if self.is_estimated else self.by_the_times
 
 
-def _time_to_close(deal: Deal, matched: Matched) -> timedelta | None:
-    """Return how long the deal took from its click to the win, by the times that there are."""
-    won = deal.milestone(WON)
-    if won is None or matched.clicked_at is None or won.reached_at < matched.clicked_at:
-        return None
-    return won.reached_at - matched.clicked_at
+def extras_of_deal(
+    deal: Deal, rule: ConversionRule, clicked_at: datetime | None, took: TimeToClose
+) -> Extras:
+    """Return what is said of a conversion beside its time, its value and its click ID.
+
+    Hashes may go out with the rule's say and with consent, and not without.
+    """
+    who = NO_IDENTIFIERS
+    if deal.identifiers and rule.lets_identifiers_out(deal.consent):
+        who = rule.hash_forms.of(deal.identifiers)
+    return Extras(
+        clicked_at=clicked_at if rule.asks_when_clicked else None,
+        identifiers=who,
+        consent=deal.consent,
+        customer_type=deal.customer_type,
+        variables=_variables(rule, took),
+    )
 
 
-def _is_estimated(deal: Deal, matched: Matched) -> bool:
-    """True where the time of the click or of the win is an estimate: nobody knows how long then."""
-    won = deal.milestone(WON)
-    return matched.is_estimated or (won is not None and won.is_estimated)
-
-
-def _variables(
-    rule: ConversionRule, time_to_close: timedelta | None, *, is_estimated: bool
-) -> dict[str, str]:
-    if rule.days_to_close_variable is None or time_to_close is None:
+def _variables(rule: ConversionRule, took: TimeToClose) -> dict[str, str]:
+    if rule.days_to_close_variable is None or took.by_the_times is None:
         return {}
-    if is_estimated and not rule.sends_estimated_days:
+    if took.is_estimated and not rule.sends_estimated_days:
         return {}
-    days = (Decimal(int(time_to_close.total_seconds())) / _DAY).quantize(Decimal(1), ROUND_HALF_UP)
+    seconds = int(took.by_the_times.total_seconds())
+    days = (Decimal(seconds) / _DAY).quantize(Decimal(1), ROUND_HALF_UP)
     return {rule.days_to_close_variable: str(days)}

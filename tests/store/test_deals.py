@@ -15,7 +15,7 @@ from convsync.model.customer import CustomerType
 from convsync.model.deal import LOST, WON, Deal, Gone, Milestone
 from convsync.model.identifiers import Identifiers
 from convsync.model.key import Key, KeyKind
-from convsync.store import deal_row, deals
+from convsync.store import deals
 from convsync.store.database import Database
 from convsync.store.deals import Saved
 from convsync.store.schema import deal_keys, milestones
@@ -277,7 +277,7 @@ def keys_of(database: Database) -> set[tuple[int, bytes]]:
 
 def test_the_keys_of_a_changed_deal_are_replaced(database: Database) -> None:
     save(database, a_deal("D-1", keys=(VISITOR, CRM, VISITOR)), a_deal("D-2", keys=(VISITOR,)))
-    own = deal_row.key_of(a_click("gc").click_id)
+    own = Key(KeyKind.CLICK, "gclid:gc")
     save(database, a_deal("D-1", keys=(CRM,), clicks=(a_candidate(a_click("gc")),)))
     assert keys_of(database) == {(1, CRM.digest()), (1, own.digest()), (2, VISITOR.digest())}
 

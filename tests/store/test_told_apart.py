@@ -14,14 +14,13 @@ from convsync.model import moves
 from convsync.model.event import EventKind
 from convsync.model.ledger import State
 from convsync.model.outcome import Confirmed
-from convsync.model.planned import planned_together
 from convsync.model.statement import Operation, order_id_of
 from convsync.proof.verification import Verified, verify_within
 from convsync.store import audit_search, batches, ledger, lookup
 from convsync.store.audit_search import Wanted
 from convsync.store.database import Connection, Database
 from convsync.store.lookup import Asked
-from tests.builders import ACTION, NOW, a_deal, usd
+from tests.builders import ACTION, NOW, a_deal, all_planned_together, usd
 from tests.store.rows import Passing, a_conversion_of, a_run, new_entry, rolled_back, save
 
 VALUES = {"D-1": 100, "D-2": 4711, "D-3": 250}
@@ -38,7 +37,7 @@ def live(connection: Connection, *, together: bool) -> None:
         entry = structs.replace(new_entry(connection, deal_id, conversion), number=number)
         alone.append(moves.planned(entry, conversion, run_id=run, step="new"))
     if together:
-        planned = planned_together([move.after for move in alone], step="new")
+        planned = all_planned_together([move.after for move in alone], step="new")
         audit.write(connection, [], planned=[planned], run_id=run, at=NOW)
     else:
         audit.write(connection, alone, run_id=run, at=NOW)

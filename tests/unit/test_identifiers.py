@@ -101,9 +101,12 @@ def said_by_phonenumbers(raw: str, region: str | None) -> str | None:
     raw = raw.strip()
     if re.search(r"[0-9]\.0$", raw) and sum(map(str.isdigit, raw)) > 6:
         raw = raw.removesuffix(".0")
-    digits = re.sub(r"[^0-9]", "", raw).removeprefix("00")
+    written = re.sub(r"[^0-9]", "", raw)
+    digits = written.removeprefix("00")
+    if region and written.startswith("011") and valid(written, region) is None:
+        digits = written.removeprefix("011")
     if region and (abroad := valid(f"+{digits}", None)):
-        is_of_digits = len(digits) >= 8 and not digits.startswith("0")
+        is_of_digits = len(written) <= 17 and len(digits) >= 8 and not digits.startswith("0")
         is_at_home = abroad.startswith(f"+{phonenumbers.country_code_for_region(region)}")
         if is_of_digits and "+" not in raw and (is_at_home or valid(raw, region) is None):
             return abroad

@@ -605,8 +605,18 @@ def test_only_a_sale_won_before_a_deal_was_made_is_an_earlier_one(
 ) -> None:
     sale = EarlierSale(deal_id="D-0", won_at=won_at)
     assert earlier_sale_of(a_deal(), [sale]) == (sale if is_earlier else None)
-    unknown = a_deal(created_at=None, milestones=(a_milestone(reached_at=CREATED_AT),))
+    unknown = a_deal(created_at=None, milestones=(a_milestone(name="mql", reached_at=CREATED_AT),))
     assert earlier_sale_of(unknown, [sale]) == (sale if is_earlier else None)
+
+
+@pytest.mark.parametrize("created_at", [None, CREATED_AT])
+def test_of_two_deals_won_at_one_instant_none_is_the_earlier_sale(
+    created_at: datetime | None,
+) -> None:
+    deal = a_deal(created_at=created_at, milestones=(a_milestone(reached_at=CREATED_AT),))
+    assert earlier_sale_of(deal, [EarlierSale(deal_id="D-0", won_at=CREATED_AT)]) is None
+    before = EarlierSale(deal_id="D-0", won_at=CREATED_AT - SECOND)
+    assert earlier_sale_of(deal, [before]) == before
 
 
 def test_of_earlier_sales_the_last_is_named_and_the_click_ids_of_all_are_theirs() -> None:

@@ -22,6 +22,8 @@ SLASHED = CellReader(CellFormat(phone_region="DE", value_separator="/"))
         pytest.param("12345", "12345", id="digits"),
         pytest.param("0012345678", "0012345678", id="zeros in front"),
         pytest.param("O-2026-00123", "O-2026-00123", id="an order's number"),
+        pytest.param("MAR-05", "MAR-05", id="a region's"),
+        pytest.param("Abc-05", "Abc-05", id="no month's"),
         pytest.param("2026/00123", "2026/00123", id="with a slash"),
         pytest.param("GA1.2.1234.5678", "GA1.2.1234.5678", id="a visitor's"),
         pytest.param("'12345", "12345", id="a spreadsheet's apostrophe"),
@@ -45,7 +47,7 @@ def test_an_id_is_read_as_its_system_writes_it(text: str, expected: str) -> None
     ("text", "problem"),
     [
         *[(text, "spreadsheet") for text in ("5.00E+17", "5,00E+17", "1E+5", "12345.0", "12345,00",
-            "#N/A", "#REF!")],
+            "#N/A", "#REF!", "Mar-05", "5-Mar", "05. Mrz", "2026-03-05 00:00:00")],
         *[(text, "e-mail") for text in ("jane@example.com", "Jane <jane@x.de>", "jane%40x.de")],
         *[(text, "phone") for text in ("+4915112345678", "+49 151 12345678", "0151 12345678",
             "015112345678", "0151/12345678", "(0151) 12345678")],

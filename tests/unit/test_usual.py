@@ -13,16 +13,17 @@ from msgspec import structs
 from convsync.model.click import Candidate, ClickIdKind, MatchBasis
 from convsync.model.deal import Deal, EarlierSale
 from convsync.model.each import told_apart
-from convsync.model.ledger import ForbiddenMoveError, LedgerEntry, State, record_of
+from convsync.model.ledger import record_of
 from convsync.model.outcome import Reason
 from convsync.model.period import Period
-from convsync.model.planned import planned_together
 from convsync.model.rule import ClickPolicy, ConversionRule
 from convsync.model.seal import sealed
 from convsync.model.takes import Takes
 from convsync.plan import PlanSummary
 from convsync.reconcile import MANY, Reconciled, reconcile_chunk
+from convsync.store import new_entries
 from convsync.store.deals import StoredDeal
+from convsync.store.entry_row import ALL_COLUMNS, row_of
 from tests.builders import (
     ACTION,
     WON_AT,
@@ -31,7 +32,6 @@ from tests.builders import (
     a_deal,
     a_milestone,
     a_rule,
-    an_entry,
 )
 from tests.unit.test_core_properties import all_candidates, deals, nights, rules
 
@@ -40,6 +40,11 @@ PLAIN = [a_deal(f"P-{number}", clicks=(a_candidate(),)) for number in range(MANY
 TAKES = Takes(
     click_ids=frozenset({ClickIdKind.GCLID, ClickIdKind.WBRAID}), counts_within=timedelta(days=80)
 )
+BY_DEFAULT = {
+    **dict.fromkeys(("told_value", "told_currency", "reason", "code", "due_at", "batch_id")),
+    "is_unsure": False,
+}
+"""What a new entry cannot have yet is left to its column."""
 periods = st.none() | st.just(Period(since=WON_AT, until=WON_AT + timedelta(seconds=1)))
 
 
@@ -67,10 +72,19 @@ def reconciled(
     )
 
 
-def entries_in(done: Reconciled) -> dict[int, LedgerEntry]:
-    moved = [move.after for move in done.moves]
-    together = [entry for planned in done.planned for entry in planned.entries]
-    return {entry.number: entry for entry in [*moved, *together]}
+def rows_in(done: Reconciled) -> dict[int, dict[str, Any]]:
+    """What would stand in each column of the ledger, by the number of the entry."""
+    rows = {
+        move.after.number: dict(zip(ALL_COLUMNS[1:], row_of(move.after), strict=True))
+        for move in done.moves
+    }
+    for planned in done.planned:
+        alike, own = new_entries.columns_of(planned)
+        same = {name: one.value for name, one in alike.items()}
+        for values in zip(*own.values(), strict=True):
+            row = {**BY_DEFAULT, **same, **dict(zip(own, values, strict=True))}
+            rows[row.pop("id")] = row
+    return rows
 
 
 def events_in(done: Reconciled, seal: bytes = b"s") -> dict[int, tuple[Any, ...]]:
@@ -93,7 +107,7 @@ def summary_of(done: Reconciled) -> PlanSummary:
     for item in done.items:
         summary.add(item)
     for planned in done.planned:
-        summary.add_new(planned.entries)
+        summary.add_new(planned.columns)
     return summary
 
 
@@ -120,7 +134,7 @@ def test_what_is_planned_together_is_what_each_deal_alone_would_have_planned(
     together = reconciled([*named, *PLAIN], clicks, by, are_new=True, **world)
     apart = reconciled([*named, *PLAIN], clicks, by, are_new=False, **world)
     assert not apart.planned
-    assert entries_in(together) == entries_in(apart)
+    assert rows_in(together) == rows_in(apart)
     assert events_in(together) == events_in(apart)
     assert summary_of(together) == summary_of(apart)
     assert together.look_again == apart.look_again
@@ -131,7 +145,7 @@ def test_a_chunk_of_usual_deals_is_planned_by_one_event_for_each_rule() -> None:
     done = reconciled(PLAIN, {}, by, are_new=True)
     assert not done.moves
     assert [planned.event.detail["rule"] for planned in done.planned] == ["won", "won-again"]
-    assert [len(planned.entries) for planned in done.planned] == [MANY, MANY]
+    assert [len(planned) for planned in done.planned] == [MANY, MANY]
 
 
 def test_a_few_new_deals_are_planned_by_an_event_each() -> None:
@@ -162,9 +176,7 @@ def test_several_clicks_that_all_count_are_usual_and_the_policy_picks_one(
     done = reconciled(found, dict.fromkeys(range(1, MANY + 1), several), [rule], are_new=True)
     expected = max(seen) if policy is ClickPolicy.LAST else min(seen)
     assert not done.moves
-    assert {entry.matched.clicked_at for entry in done.planned[0].entries if entry.matched} == {
-        expected
-    }
+    assert {*done.planned[0].columns.clicked_at} == {expected}
 
 
 def test_a_click_that_led_to_an_earlier_sale_is_never_usual() -> None:
@@ -175,20 +187,14 @@ def test_a_click_that_led_to_an_earlier_sale_is_never_usual() -> None:
     ]
     done = reconciled(found, {}, [a_rule()], are_new=True)
     assert not done.planned
-    assert {entry.reason for entry in entries_in(done).values()} == {Reason.CLICK_OF_EARLIER_SALE}
+    assert {move.after.reason for move in done.moves} == {Reason.CLICK_OF_EARLIER_SALE}
 
 
 def test_an_event_of_many_says_of_each_what_its_record_holds() -> None:
     bare_day = a_milestone(is_whole_day=True)
     found = [*PLAIN, a_deal("D-9", clicks=(a_candidate(),), milestones=(bare_day,), amount="7.25")]
     (planned,) = reconciled(found, {}, [a_rule()], are_new=True).planned
-    for entry, one in zip(planned.entries, told_apart(planned.event.detail), strict=True):
+    alone = reconciled(found, {}, [a_rule()], are_new=False).moves
+    for move, one in zip(alone, told_apart(planned.event.detail), strict=True):
         said = {name: value for name, value in one.detail.items() if name != "step"}
-        assert said == record_of(entry)
-
-
-def test_entries_that_are_not_planned_are_no_plan_together() -> None:
-    with pytest.raises(ForbiddenMoveError):
-        planned_together([an_entry(State.SENDING, batch=1)])
-    with pytest.raises(ForbiddenMoveError, match="nothing to send"):
-        planned_together([structs.replace(an_entry(State.PLANNED), statement=None)])
+        assert said == record_of(move.after)

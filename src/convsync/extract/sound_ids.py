@@ -17,10 +17,17 @@ from convsync.extract.salesforce_ids import WITHOUT_CHECK, with_check_characters
 from convsync.model.captured import STRAYS, WORDS_FOR_NOTHING
 
 _PLAIN: Final = re.compile(
-    r"(?!0[1-9]|[0-9]\.[0-9]+[eE])[A-Za-z0-9_:-]+(?:\.(?!0+\Z)[A-Za-z0-9_:-]+)*\Z"
+    r"(?!0[1-9]|[0-9]\.[0-9]+[eE]|[A-Z][a-z]{2}-[0-9]{2}\Z|[0-9]{1,2}-[A-Z][a-z]{2}\Z)"
+    r"[A-Za-z0-9_:-]+(?:\.(?!0+\Z)[A-Za-z0-9_:-]+)*\Z"
 )
 _EXPONENT: Final = re.compile(r"[0-9](?:[.,][0-9]+[eE]\+?|[eE]\+)[0-9]{1,3}\Z")
 _TENTHS: Final = re.compile(r"[0-9]+[.,]0+\Z")
+_MONTH: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mrz|Mai|Okt|Dez)"
+_DAY: Final = re.compile(
+    rf"[0-9]{{1,2}}(?:-|\. ){_MONTH}\Z|{_MONTH}[- ][0-9]{{2}}\Z"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]00:00(?::00)?\Z"
+)
+"""What a spreadsheet shows of `3-5` or `5/3`, which it takes for a day or a month."""
 _ERROR: Final = re.compile(r"#(?:N/A|REF!|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|#*)\Z")
 _NOTHING: Final = frozenset({"undefined", "null", "none", "nan", "(not set)", "[object object]"})
 _NO_KEY: Final = re.compile(
@@ -86,7 +93,7 @@ def raise_if_damaged(text: str) -> None:
     """Raise CellError for what a spreadsheet or a program wrote in an ID's place."""
     if text.casefold() in _NOTHING:
         raise CellError("holds a word that means a missing ID: leave it empty")
-    if _EXPONENT.match(text) or _TENTHS.match(text) or _ERROR.match(text):
+    if any(of.match(text) for of in (_EXPONENT, _TENTHS, _DAY, _ERROR)):
         raise CellError(
             f"holds what a spreadsheet made of an ID ({shape_of(text)}): format its column as text"
             " before the file is opened, and export it again"

@@ -22,7 +22,7 @@ from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.money import Money
 from convsync.model.outcome import Matched
 from convsync.model.rule import ConversionAction
-from convsync.model.statement import Statement
+from convsync.model.statement import Extras, Statement
 
 Scalar = str | int | bool | None
 
@@ -48,7 +48,12 @@ def recorded_parts() -> Iterable[str]:
 
 def spans_of(numbers: Iterable[int]) -> str:
     """Return numbers as spans, such as `1-5,7`: how a batch's event names its entries."""
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans_in(numbers))
+    return as_text(spans_in(numbers))
+
+
+def as_text(spans: Iterable[tuple[int, int]]) -> str:
+    """Return spans of numbers as an event names them."""
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
 
 
 def spans_in(numbers: Iterable[int]) -> list[tuple[int, int]]:
@@ -79,6 +84,8 @@ def ranges_in(spans: str) -> Iterator[range]:
 
 def amount_text(amount: Decimal) -> str:
     """Return an amount in one spelling, whatever the number of its places: at least two."""
+    if (text := str(amount))[-3:-2] == ".":  # as most are: there is nothing to round
+        return text
     cents = round(amount, 2)
     return str(cents) if cents == amount else f"{amount.normalize():f}"
 
@@ -112,11 +119,11 @@ def _statement(record: dict[str, Scalar], statement: Statement | None) -> None:
     record["about"] = about_of(statement)
 
 
-def about_of(statement: Statement) -> str | None:
+def about_of(said: Statement | Extras) -> str | None:
     """Return a digest of what a statement says beside its click and value; None: nothing."""
-    if statement.identifiers or statement.variables or statement.clicked_at:
-        return _about(statement)
-    return _about_anyone(statement.consent, statement.customer_type)
+    if said.identifiers or said.variables or said.clicked_at:
+        return _about(said)
+    return _about_anyone(said.consent, said.customer_type)
 
 
 @lru_cache(maxsize=64)
@@ -127,13 +134,9 @@ def _about_anyone(consent: Consent, customer_type: CustomerType | None) -> str |
     return _digest(consent, customer_type, NO_IDENTIFIERS, {}, None)
 
 
-def _about(statement: Statement) -> str:
+def _about(said: Statement | Extras) -> str:
     return _digest(
-        statement.consent,
-        statement.customer_type,
-        statement.identifiers,
-        statement.variables,
-        statement.clicked_at,
+        said.consent, said.customer_type, said.identifiers, said.variables, said.clicked_at
     )
 
 

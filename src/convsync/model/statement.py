@@ -51,6 +51,16 @@ class Operation(StrEnum):
     RETRACT = "retract"
 
 
+class Extras(Struct, frozen=True, kw_only=True):
+    """What a statement says beside its time, its value and its click ID: the fields of its own."""
+
+    clicked_at: datetime | None = None
+    identifiers: Identifiers = NO_IDENTIFIERS
+    consent: Consent = UNSPECIFIED
+    customer_type: CustomerType | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
 class Statement(Struct, frozen=True, kw_only=True, gc=False):
     """All that a request says of a conversion. `event_at` is aware UTC and never in the future.
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
 
-from convsync.model.click import ClickIdKind
+from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.identifiers import GOOGLES_FORMS, HashForms
 from convsync.model.money import MOST
 from convsync.model.statement import Operation, Statement
@@ -190,13 +190,11 @@ class Takes:
         A code stands in `CODES`. What the platform refuses for reasons that only it knows is not
         foreseen here.
         """
-        click_id = statement.click_id
-        if click_id is not None and click_id.kind not in self.click_ids:
-            return CLICK_NOT_TAKEN
-        if statement.value.amount > self.largest_value:
-            return VALUE_NOT_TAKEN
+        click_id, amount = statement.click_id, statement.value.amount
         if statement.operation is Operation.COUNT:
-            return self._refusal_to_count(statement, now)
+            return self.refusal_to_count(click_id, amount, statement.event_at, now)
+        if code := self._refusal_of_anything(click_id, amount):
+            return code
         ways = self.corrections.get(statement.operation, ())
         refusals = [way.refusal_of(statement, now) for way in ways]
         if None in refusals:
@@ -216,12 +214,25 @@ class Takes:
             and max(said.values) <= self.largest_value.scaleb(6)
         )
 
-    def _refusal_to_count(self, statement: Statement, now: datetime) -> str | None:
-        if statement.click_id is None and not self.identifiers:
+    def refusal_to_count(
+        self, click_id: ClickId | None, amount: Decimal, event_at: datetime, now: datetime
+    ) -> str | None:
+        """Return our code for why the platform would refuse to count what happened at an instant.
+
+        `amount` is what it is worth, and `click_id` None where identifiers stand in for a click.
+        """
+        if code := self._refusal_of_anything(click_id, amount):
+            return code
+        if click_id is None and not self.identifiers:
             return IDENTIFIERS_NOT_TAKEN
-        if self.counts_within is not None and now - statement.event_at > self.counts_within:
+        if self.counts_within is not None and now - event_at > self.counts_within:
             return TOO_OLD_TO_COUNT
         return None
+
+    def _refusal_of_anything(self, click_id: ClickId | None, amount: Decimal) -> str | None:
+        if click_id is not None and click_id.kind not in self.click_ids:
+            return CLICK_NOT_TAKEN
+        return VALUE_NOT_TAKEN if amount > self.largest_value else None
 
     def next_poll(self, answered_at: datetime, now: datetime) -> datetime:
         """Return when to ask for a verdict: after as long as it has taken so far, within bounds.

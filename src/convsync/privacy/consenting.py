@@ -42,7 +42,8 @@ def hear_deals(
     withdrawn: Collection[Withdrawn],
 ) -> None:
     """Keep what records of one source say; of deals that were known, the log says what is new."""
-    if not read:
+    is_silent = not withdrawn and all(deal.consented_at is None for deal in read)
+    if not read or (is_silent and consents.is_empty(connection)):
         return
     source = read[0].source
     known = consents.records_that_said(connection, source, {deal.deal_id for deal in read})

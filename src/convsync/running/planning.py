@@ -114,7 +114,7 @@ class ChunkPlanner:
             at=self._session.now,
         )
         for planned in done.planned:
-            self._summary.add_new(planned.entries)
+            self._summary.add_new(planned.columns)
         for item in done.replaced:
             self._summary.take_out(item)
         for item in done.items:

@@ -38,7 +38,6 @@ from convsync.running.services import Services
 from convsync.running.weighing import Attitude, Guard, GuardTerms
 from convsync.sending.calls import PacedCalls
 from convsync.store import (
-    account,
     allowed_keys,
     audience_lists,
     crowded_keys,
@@ -340,8 +339,7 @@ class Work:
         """Send all that is ready, or a portion of it."""
         order_index.ensure(self.services.database, self.session)
         with self.services.database.reading() as connection:
-            ready = account.ready(connection, self.session.now, only)
-        self.services.progress.expect("sent", ready.total)
+            self.services.progress.expect("sent", self.guard.rows_ready(connection, only))
         self.outbox.send(only=only)
 
     # What few companies do: imported where it is done

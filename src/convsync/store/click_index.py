@@ -13,10 +13,12 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    and_,
     bindparam,
     delete,
     func,
     literal,
+    or_,
     select,
 )
 
@@ -69,6 +71,15 @@ def drop(
     if links:
         is_it = (click_keys.c.key == bindparam("one")) & (click_keys.c.click == bindparam("of"))
         connection.execute(delete(click_keys).where(is_it), links)
+
+
+def may_have(least: bytes, below: bytes) -> ColumnElement[bool]:
+    """Return what is true of each click that has a key between two, and of few others.
+
+    Most clicks have one key, of which the database can tell.
+    """
+    joined = clicks.c.joined_by
+    return or_(func.length(joined) > _WIDTH, and_(joined >= least, joined < below))
 
 
 def keys_of(connection: Connection, those: ColumnElement[bool]) -> Select[tuple[bytes, int]]:

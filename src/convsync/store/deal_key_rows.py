@@ -18,7 +18,7 @@ _ROWS: Any = bindparam("rows", expanding=True)
 def insert(connection: Connection, rows: Sequence[DealRow]) -> None:
     """Write the keys of deals that have none yet."""
     persons.note_need(connection, [row.deal for row in rows])
-    keys = sorted((row.number, key) for row in rows for key in row.keys)
+    keys = [(row.number, key) for row in rows for key in sorted(row.keys)]
     dialect.insert_rows(connection, deal_keys, ("deal", "key"), keys)
 
 

@@ -8,7 +8,7 @@ marked as withdrawn: what was once extracted is accounted for, for ever.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from msgspec import Struct
@@ -74,21 +74,13 @@ def save(connection: Connection, source: str, chunk: Sequence[Deal], *, now: dat
     """
     by_id = {deal.deal_id: deal for deal in chunk}
     known = _known(connection, source, list(by_id))
-    first_new = next_row(connection)
-    new: list[DealRow] = []
-    changed: list[DealRow] = []
-    unchanged: list[int] = []
-    reread: dict[int, bytes] = {}
-    for deal_id, deal in by_id.items():
-        row, digest = known.get(deal_id, (None, b""))
-        written = DealRow.of(first_new + len(new) if row is None else row, deal)
-        if row is None:
-            new.append(written)
-        elif written.digest != digest:
-            changed.append(written)
-        else:
-            unchanged.append(row)
-            reread[row] = deal.row_digest
+    next_new = count(next_row(connection))
+    numbers = [known[one][0] if one in known else next(next_new) for one in by_id]
+    rows = DealRow.of_all(numbers, [*by_id.values()])
+    were = dict(known.values())
+    new = [row for row in rows if row.number not in were]
+    changed = [row for row in rows if were.get(row.number, row.digest) != row.digest]
+    reread = {row.number: row.deal.row_digest for row in rows if were.get(row.number) == row.digest}
     were_gone = _gone_among(connection, [row.number for row in changed if row.deal.gone is None])
     _insert(connection, new)
     _replace(connection, changed, now)
@@ -100,7 +92,7 @@ def save(connection: Connection, source: str, chunk: Sequence[Deal], *, now: dat
         StoredDeal(row.number, deal) for row, deal in zip(changed, known_deals, strict=True)
     ]
     returned = [one for one in replaced if one.row in were_gone]
-    return Saved(added + replaced, unchanged, returned)
+    return Saved(added + replaced, [*reread], returned)
 
 
 def due(connection: Connection, now: datetime, *, limit: int) -> list[StoredDeal]:

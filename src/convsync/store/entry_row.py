@@ -7,7 +7,6 @@ from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Any
 
-from msgspec import Struct, field
 from pydantic_core import to_json
 from sqlalchemy import (
     BigInteger,
@@ -22,13 +21,13 @@ from sqlalchemy.types import TypeEngine
 from convsync.model.click import Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
 from convsync.model.customer import CustomerType
-from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
+from convsync.model.identifiers import Identifiers
 from convsync.model.ledger import LedgerEntry, State
 from convsync.model.money import Money
 from convsync.model.outcome import Matched, Reason
 from convsync.model.record import about_of
 from convsync.model.rule import ConversionAction
-from convsync.model.statement import Operation, OrderId, Statement
+from convsync.model.statement import Extras, Operation, OrderId, Statement
 from convsync.store.column_types import amount_of, instant_of, order_id_of_bytes
 from convsync.store.schema import QUEUES, deals, ledger
 
@@ -146,15 +145,15 @@ _CELLS_OF: Mapping[str, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]
 ALL_COLUMNS = ("id", *(name for names, _ in _CELLS_OF.values() for name in names))
 
 
-def extras_of(statement: Statement) -> str | None:
+def extras_of(said: Statement | Extras) -> str | None:
     """Return what a statement says beside its click and value as JSON, None where nothing."""
-    who, variables, at = statement.identifiers, statement.variables, statement.clicked_at
+    who, variables, at = said.identifiers, said.variables, said.clicked_at
     if not who and not variables and at is None:
-        return _extras_of_anyone(statement.consent, statement.customer_type)
+        return _extras_of_anyone(said.consent, said.customer_type)
     named = {"emails": who.emails, "phones": who.phones} if who else {}
     varied = {"variables": dict(variables)} if variables else {}
     timed = {"clicked_at": at.isoformat()} if at else {}
-    anyone = _of_anyone(statement.consent, statement.customer_type)
+    anyone = _of_anyone(said.consent, said.customer_type)
     extras = {**anyone, **named, **varied, **timed}
     return to_json(extras).decode()
 
@@ -271,26 +270,16 @@ def _statement(
     )
 
 
-class _Extras(Struct, frozen=True, kw_only=True):
-    """What a statement says beside its click and value."""
-
-    identifiers: Identifiers = NO_IDENTIFIERS
-    consent: Consent = UNSPECIFIED
-    customer_type: CustomerType | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
-    clicked_at: datetime | None = None
-
-
-_NO_EXTRAS = _Extras()
+_NO_EXTRAS = Extras()
 
 
 @lru_cache(maxsize=64)
-def _as_extras(text: str) -> _Extras:
+def _as_extras(text: str) -> Extras:
     """Return what `extras_of` wrote; most rows of a batch have the same, a consent alone."""
     extras = json.loads(text)
     kind = extras.get("customer_type")
     emails, phones = extras.get("emails", ()), extras.get("phones", ())
-    return _Extras(
+    return Extras(
         identifiers=Identifiers(emails=tuple(emails), phones=tuple(phones)),
         consent=_as_consent(extras),
         customer_type=None if kind is None else CustomerType(kind),

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic_core import from_json
 from sqlalchemy import BindParameter, ColumnElement, Connection, TextClause, bindparam, select
 
-from convsync.model.click import ClickId, ClickIdKind
+from convsync.model.click import ClickIdKind
 from convsync.model.each import EACH, values_in
 from convsync.model.event import EventKind
 from convsync.model.record import numbers_in
+from convsync.model.seen_clicks import digests_of_ids
 from convsync.model.statement import is_order_id
 from convsync.store import audit_blocks, click_index
-from convsync.store.deal_row import key_of
 from convsync.store.reach import joining_nobody
 from convsync.store.schema import (
     HAS_CONTENT,
@@ -135,7 +135,7 @@ def _keys_of_click(connection: Connection, value: str) -> Iterator[Sequence[byte
 
     The keys of all deals are passed over for them, in a time that grows with their number.
     """
-    digests = {kind: key_of(ClickId(kind, value)).digest() for kind in ClickIdKind}
+    digests = {kind: digests_of_ids(kind, [value])[0] for kind in ClickIdKind}
     is_it = clicks.c.key.in_(digests.values())
     logged = connection.execute(select(clicks.c.id, clicks.c.key).where(is_it)).all()
     if logged:

@@ -76,7 +76,11 @@ def sweep_deals(connection: Connection, before: datetime) -> None:
 def sweep_click_keys(connection: Connection, before: datetime) -> None:
     """Erase the keys of people by which clicks of before then were found."""
     first, last = _slice(connection, "clicks", clicks.c.id)
-    old = select(clicks.c.id).where(clicks.c.id.between(first, last), clicks.c.clicked_at < before)
+    old = select(clicks.c.id).where(
+        clicks.c.id.between(first, last),
+        clicks.c.clicked_at < before,
+        click_index.may_have(CRM_END, PEOPLE_END),
+    )
     rows = connection.execute(old).scalars()
     click_index.drop(connection, rows, least=CRM_END, below=PEOPLE_END)
 

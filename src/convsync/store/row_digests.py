@@ -46,7 +46,7 @@ class Window:
             .order_by(row_digests.c.deal)
             .limit(limit)
         )
-        return list(connection.execute(found))
+        return [*connection.execute(found).all()]
 
 
 def add(connection: Connection, source: str, digests: Mapping[int, bytes]) -> None:
