@@ -5,11 +5,12 @@ releases is what was refused and nothing else. Who releases or forces one stands
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from heapq import nlargest
 from operator import itemgetter
+
+from msgspec import Struct
 
 from convsync import audit
 from convsync.errors import UnsafePlanError
@@ -43,8 +44,7 @@ class Attitude(StrEnum):
     SHOW = "show"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardTerms:
+class GuardTerms(Struct, frozen=True, kw_only=True):
     """What a plan is weighed by: limits, the names in the configuration, who answers for it."""
 
     limits: SafetyLimits
