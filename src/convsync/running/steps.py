@@ -24,6 +24,7 @@ from convsync.outbox import Outbox
 from convsync.plan import PlanSummary
 from convsync.privacy import forgetting
 from convsync.privacy.forgetting import Forgotten, Whom
+from convsync.process.memory import give_back
 from convsync.reading import chunks
 from convsync.reading.departures import Departures
 from convsync.reading.earnings import Earnings
@@ -335,7 +336,9 @@ class Work:
         """Send all that is ready, or a portion of it."""
         order_index.ensure(self.services.database, self.session)
         with self.services.database.reading() as connection:
-            self.services.progress.expect("sent", self.guard.rows_ready(connection, only))
+            ready = self.guard.rows_ready(connection, only)
+        self.services.progress.expect("sent", ready)
+        give_back(after=ready)
         self.outbox.send(only=only)
 
     # What few companies do: imported where it is done

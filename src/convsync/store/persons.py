@@ -326,14 +326,15 @@ def _write(
         rows = {"rows": sorted(changed)}
         connection.execute(delete(persons).where(were, persons.c.joined_at == now), rows)
         connection.execute(update(persons).where(were).values(parted_at=now), rows)
-    joined = [deal for deal in sorted(changed) if deal in after]
-    columns = {
-        "deal": joined,
-        "joined_at": dialect.Alike(now),
-        "person": [after[deal][0] for deal in joined],
-        "is_crowd": [after[deal][1] for deal in joined],
-    }
-    dialect.insert_columns(connection, persons, columns, len(joined))
+    for is_crowd in (False, True):
+        joined = [one for one in sorted(changed & after.keys()) if after[one][1] is is_crowd]
+        columns = {
+            "deal": joined,
+            "joined_at": dialect.Alike(now),
+            "person": [after[deal][0] for deal in joined],
+            "is_crowd": dialect.Alike(is_crowd),
+        }
+        dialect.insert_columns(connection, persons, columns, len(joined))
 
 
 def make_due(connection: Connection, rows: Collection[int], now: datetime) -> None:
