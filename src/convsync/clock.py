@@ -6,9 +6,10 @@ and a run stops where it is too far from what the machine says.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+
+from msgspec import Struct
 
 Clock = Callable[[], datetime]
 """Returns the present instant, aware and in UTC."""
@@ -27,8 +28,7 @@ def frozen_clock(at: datetime) -> Clock:
     return lambda: instant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skew:
+class Skew(Struct, frozen=True, kw_only=True):
     """The time by a server's clock, and by this machine's in the middle of the request.
 
     `certain` is how far the two are apart at least, whenever the server wrote its answer.

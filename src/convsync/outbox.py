@@ -7,6 +7,9 @@ transaction. A request that is refused for good at its first try has changed not
 rows go back into the plan, that platform gets no more, and the run ends with the refusal once the
 others have had theirs. While a platform is away everything stays as it is for the next run.
 
+Where several requests are under way at once, one more batch is reserved and waits for the next
+place; if it may not leave any more, its rows go back into the plan.
+
 Two things a repeat does not do. It repeats nothing that a person has since forbidden: a batch is
 repeated only after each of its deals has been looked at as it was last read, which takes such rows
 out of it (see `reconcile`). And it makes nothing certain that is not: where the answer to a request
@@ -27,7 +30,7 @@ from convsync.model.outcome import Outcome, Untried
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Batch, Statement
 from convsync.retrying import RetryPolicy
-from convsync.sending.calls import Attempt, PacedCalls, at_a_time
+from convsync.sending.calls import Attempt, PacedCalls, at_a_time, evened_out
 from convsync.sending.lost_answers import LostAnswers
 from convsync.sending.settling import AnsweredBatch, Settling
 from convsync.store import batches, portions
@@ -101,8 +104,9 @@ class Outbox:
         )
         with closing(answers):
             for pending, attempt in answers:
-                self._session.step(f"verdict {pending.number}: answered")
-                self._take_verdict(pending, attempt)
+                if attempt is not None:
+                    self._session.step(f"verdict {pending.number}: answered")
+                    self._take_verdict(pending, attempt)
 
     def _pending(self, number: int) -> batches.Pending:
         with self._session.transaction("load verdict due") as connection:
@@ -178,7 +182,8 @@ class Outbox:
         """Send batches to a destination, so many at a time, and settle each as its answer comes.
 
         As long as there is more to send, that is done in the transaction that reserves the next.
-        A refusal for good stops further requests to it; those in flight are settled.
+        A refusal for good stops further requests to it; those in flight are settled, and a batch
+        that was reserved ahead goes back into the plan.
         """
         answers = at_a_time(
             map(self._leaving, departing),
@@ -188,6 +193,9 @@ class Outbox:
         )
         with closing(answers):
             for batch, attempt in answers:
+                if attempt is None:
+                    self._put_back(batch)
+                    continue
                 self._session.step(f"upload {batch.number}: answered")
                 self._take_answer(batch, attempt, is_repeat=is_repeat)
                 if self._has_stopped(name) or not self._reserves_more:
@@ -237,8 +245,12 @@ class Outbox:
             self._refuse(name, attempt.error)
             log.warning("batch refused", batch=batch.number, because=str(attempt.error))
         if attempt.was_surely_not_taken and not is_repeat:
-            untried = [Untried()] * len(batch.rows)
-            self._answered.append(AnsweredBatch(batch, untried, is_repeat=False))
+            self._put_back(batch)
+
+    def _put_back(self, batch: ReservedBatch) -> None:
+        """Have the rows of a batch that the platform knows nothing of go back into the plan."""
+        untried = [Untried()] * len(batch.rows)
+        self._answered.append(AnsweredBatch(batch, untried, is_repeat=False))
 
     def _settle_answered(self) -> None:
         answered, self._answered = self._answered, []
@@ -259,18 +271,22 @@ class Outbox:
         self, action: ConversionAction, destination: Destination, only: Portion
     ) -> Iterator[ReservedBatch]:
         """Yield batches that are reserved, one whenever there is room for its request."""
+        with self._database.reading() as connection:
+            rows = portions.count(connection, action, self._session.now, only)
+        at_once = destination.requests_in_flight
+        most = evened_out(max(rows, 1), destination.max_batch, at_once=at_once)
         self._reserves_more = True
-        while (batch := self._settle_and_reserve(action, destination, only)) is not None:
+        while (batch := self._settle_and_reserve(action, destination, only, most)) is not None:
             yield batch
         self._reserves_more = False
 
     def _settle_and_reserve(
-        self, action: ConversionAction, destination: Destination, only: Portion
+        self, action: ConversionAction, destination: Destination, only: Portion, most: int
     ) -> ReservedBatch | None:
         """Settle what was answered, and reserve what may leave next, None where nothing may."""
         with self._settling.transaction(self._answered, or_else="reserve") as connection:
             settled = [self._settling.write(connection, one) for one in self._answered]
-            reserved = self._reserve(connection, action, destination, only)
+            reserved = self._reserve(connection, action, destination, only, most)
         self._answered = []
         self._settling.note(settled)
         return reserved
@@ -281,9 +297,10 @@ class Outbox:
         action: ConversionAction,
         destination: Destination,
         only: Portion,
+        most: int,
     ) -> ReservedBatch | None:
         now, run_id = self._session.now, self._session.run_id
-        limit = min(self._limit or destination.max_batch, destination.max_batch)
+        limit = min(self._limit or most, most)
         rows = batches.ready(connection, action, limit=limit, now=now, only=only)
         if not rows:
             return None

@@ -9,16 +9,16 @@ limit is the account's.
 import re
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from threading import BoundedSemaphore, Lock
 from time import monotonic
+
+from msgspec import Struct
 
 Ticks = Callable[[], float]
 """Returns seconds since some instant; they never go back."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class Limit(Struct, frozen=True, kw_only=True):
     """At most so many requests in any so many seconds, of those whose URL fits the pattern `of`."""
 
     requests: int

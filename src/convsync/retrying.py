@@ -5,9 +5,10 @@ run should last (a day's quota) is not waited for: its error is raised, and the 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
 
 from convsync import log
 from convsync.errors import TransientError
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True, kw_only=True):
     """How often a call is tried within one run, and how long is waited between the tries.
 
     A wait that the server or the quota asks for is granted up to `longest_asked_s`. After

@@ -1,6 +1,7 @@
 """Files as people export them: what stands around the rows, workbooks, and quoting gone wrong."""
 
 import gzip
+import os
 import resource
 from collections.abc import Sequence
 from decimal import Decimal
@@ -329,6 +330,7 @@ HASH = hashed("a@x.example")
         pytest.param(b'{"error":"INVALID_SESSION_ID"}', "is JSON, an error", id="an API's error"),
         pytest.param(b'[{"id":"D-1"}]', "is JSON", id="JSON"),
         pytest.param(b"SQLite format 3\0", 'kind = "sql"', id="a database"),
+        pytest.param(b"\0" * 512, "not written to its end", id="what a crash left"),
         pytest.param(b"PK\x03\x04 deals.csv", "is an archive, unpack it", id="ZIP"),
     ],
 )
@@ -339,6 +341,12 @@ def test_a_file_that_is_not_a_table_is_named_by_what_it_is(
     path.write_bytes(content)
     with pytest.raises(OperatorError, match=said), opened_table(path, FileForm()):
         raise AssertionError("it was opened")
+
+
+def test_a_pipe_is_refused_before_it_is_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "deals.csv")
+    with pytest.raises(OperatorError, match="is a pipe or a device"):
+        read(a_source(tmp_path / "deals.csv", None))
 
 
 @pytest.mark.parametrize(

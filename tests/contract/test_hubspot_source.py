@@ -145,6 +145,25 @@ class TestHubSpot(CrmSourceContract):
         assert len([one for one in records if isinstance(one, Deal)]) == 2
         assert list(office.source().read_named([lost])) == [], "it may be gone by then"
 
+    def test_an_error_about_one_deal_of_a_batch_does_not_explain_where_another_is(
+        self, office: HubSpotOffice
+    ) -> None:
+        for number in (1, 2, 3):
+            put_deal(office, number)
+        deleted, lost = office.record_id(1), office.record_id(2)
+
+        def without_two(route: str, body: Any) -> Any:
+            if not route.endswith("/batch/read"):
+                return body
+            there = [one for one in body["results"] if one.get("id") not in (deleted, lost)]
+            error = {"category": "OBJECT_NOT_FOUND", "context": {"ids": [deleted]}}
+            return {**body, "results": there, "errors": [error]}
+
+        office.over_http.spoil = without_two
+        records = list(office.source().read_changed(WINDOW))
+        assert [one.deal_id for one in records if isinstance(one, Quarantined)] == [lost]
+        assert len([one for one in records if isinstance(one, Deal)]) == 1
+
     def test_a_full_page_leads_on_whatever_its_total_says(self, office: HubSpotOffice) -> None:
         for number in range(1, 251):
             put_deal(office, number)

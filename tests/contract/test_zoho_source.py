@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import responses
 
-from convsync.errors import OperatorError, TransientError
+from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract import zoho_api
 from convsync.extract.crm_adapter import Crm
 from convsync.extract.funnel import MilestoneStages
@@ -465,6 +465,19 @@ class TestWhatZohoMayLeaveOut:
         for number in range(1, 2 * office.a_page + 2):
             put_deal(office, number)
         assert len(read(office.source())) == 2 * office.a_page + 1
+
+    def test_a_list_that_goes_on_with_nothing_is_not_taken_for_its_end(
+        self, office: ZohoOffice
+    ) -> None:
+        put_deal(office)
+
+        def emptied(route: str, body: Any) -> Any:
+            goes_on = {"data": [], "info": {"more_records": True}}
+            return goes_on if route.endswith("/coql") else body
+
+        office.over_http.spoil = emptied
+        with pytest.raises(UnexpectedResponseError, match="lists nothing"):
+            read(office.source())
 
     def test_a_field_that_no_layout_uses_can_be_mapped(self, office: ZohoOffice) -> None:
         office.server.unused = frozenset({office.region})

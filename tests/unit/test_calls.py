@@ -13,7 +13,7 @@ from convsync.errors import (
     UnexpectedResponseError,
 )
 from convsync.retrying import RetryPolicy
-from convsync.sending.calls import Attempt, PacedCalls, at_a_time
+from convsync.sending.calls import Attempt, PacedCalls, at_a_time, evened_out
 from convsync.store.database import Database
 from convsync.upload.destination import UNLIMITED
 
@@ -108,7 +108,7 @@ def test_nothing_more_leaves_while_an_answer_waits_to_be_taken() -> None:
         return True
 
     for item, answer in at_a_time(departing(), lambda one: one, at_once=8, may_leave=may_leave):
-        told.append(f"{answer.number} is taken")
+        told.append(f"{item.number} is taken")
         assert item is answer
     assert told == [f"{number} {what}" for number in range(3) for what in ("leaves", "is taken")]
 
@@ -128,5 +128,76 @@ def test_as_many_leave_as_there_is_room_for_while_none_is_answered() -> None:
 
     answers = at_a_time(departing(), call, at_once=3, may_leave=lambda: True)
     assert next(answers)[1]
-    assert left == [0, 1, 2]
+    assert left in ([0, 1, 2], [0, 1, 2, 3]), "one more may have been made ready by then"
     assert len([*answers]) == 4
+
+
+def test_one_more_is_made_ready_while_all_are_under_way_and_leaves_in_the_place_of_an_answer() -> (
+    None
+):
+    is_ready, called = Event(), list[int]()
+
+    def departing() -> Iterator[Item]:
+        for number in range(4):
+            if number == 2:
+                is_ready.set()
+            yield Item(number)
+
+    def call(item: Item) -> bool:
+        called.append(item.number)
+        return is_ready.wait(60)
+
+    answers = at_a_time(departing(), call, at_once=2, may_leave=lambda: True)
+    assert sorted(item.number for item, answer in answers if answer) == [0, 1, 2, 3]
+    assert sorted(called) == [0, 1, 2, 3]
+
+
+def test_what_was_made_ready_and_may_no_longer_leave_comes_back_without_an_answer() -> None:
+    is_ready, called = Event(), list[int]()
+
+    def departing() -> Iterator[Item]:
+        for number in range(9):
+            if number == 2:
+                is_ready.set()
+            yield Item(number)
+
+    def call(item: Item) -> bool:
+        called.append(item.number)
+        return is_ready.wait(60)
+
+    answers = at_a_time(departing(), call, at_once=2, may_leave=lambda: not is_ready.is_set())
+    *answered, last = [(item.number, answer) for item, answer in answers]
+    assert (sorted(answered), last) == ([(0, True), (1, True)], (2, None))
+    assert sorted(called) == [0, 1]
+
+
+def test_nothing_is_made_ready_ahead_where_one_is_sent_at_a_time() -> None:
+    asked = list[int]()
+
+    def departing() -> Iterator[Item]:
+        for number in range(3):
+            asked.append(number)
+            yield Item(number)
+
+    answers = at_a_time(departing(), lambda item: item, at_once=1, may_leave=lambda: True)
+    for number, (item, _) in enumerate(answers):
+        assert item.number == number
+        assert asked == [*range(number + 1)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "most", "at_once", "each"),
+    [
+        pytest.param(100_000, 2_000, 8, 1_786, id="the last round is as full as the others"),
+        pytest.param(96_000, 2_000, 8, 2_000, id="it is full anyway"),
+        pytest.param(96_001, 2_000, 8, 1_715, id="a single row is no request of its own"),
+        pytest.param(16_001, 2_000, 8, 2_000, id="not for many more requests"),
+        pytest.param(100_000, 2_000, 1, 2_000, id="one at a time"),
+        pytest.param(3_000, 2_000, 4, 2_000, id="few rows are few requests"),
+        pytest.param(1, 2_000, 8, 2_000, id="one row"),
+    ],
+)
+def test_requests_are_evened_out_so_that_the_last_leave_together(
+    rows: int, most: int, at_once: int, each: int
+) -> None:
+    assert evened_out(rows, most, at_once=at_once) == each

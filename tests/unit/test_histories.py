@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from convsync.extract.crm_adapter import end_of_day, instant, oldest_first
 from convsync.extract.dynamics_history import moves_of
-from convsync.extract.funnel import Entered
-from convsync.extract.pipedrive_history import PipedriveChange, by_changes
+from convsync.extract.funnel import Entered, Funnel, MilestoneStages, StageOutcome
+from convsync.extract.pipedrive_history import CLOSED, PipedriveChange, by_changes, now_in_of
 
 START = datetime(2026, 10, 1, 8, tzinfo=UTC)
 
@@ -91,6 +91,17 @@ def test_the_record_says_where_a_pipedrive_deal_is_and_since_when_the_log_does_n
     record: dict[str, Any], log: list[PipedriveChange], expected: list[Entered]
 ) -> None:
     assert [*by_changes(record, day(0), log)] == expected
+
+
+def test_a_pipedrive_deal_whose_stage_was_deleted_was_won_when_its_record_says() -> None:
+    won = pipedrive(
+        status="won", stage_id=99, add_time=day(0).isoformat(), won_time=day(9).isoformat()
+    )
+    became_won = PipedriveChange(day(9), "status", "open", "won")
+    milestones = {"won": MilestoneStages(outcome=StageOutcome.WON)}
+    funnel = Funnel(milestones, CLOSED, source="crm")
+    (reached,) = funnel.reached(by_changes(won, day(0), [became_won]), now_in_of(won))
+    assert (reached.name, reached.reached_at) == ("won", day(9))
 
 
 def test_of_audits_with_one_stamp_the_path_knows_the_order() -> None:

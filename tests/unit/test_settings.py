@@ -307,6 +307,18 @@ def test_a_sale_is_undone_by_a_later_loss_and_a_lead_is_not(config: Path) -> Non
             id="a zone that does not exist",
         ),
         pytest.param(
+            "[company]",
+            '[company]\ncountry = "UK"',
+            "company.country: 'UK' is no country's code of ISO 3166; write GB",
+            id="a country by another code",
+        ),
+        pytest.param(
+            "[company]",
+            '[company]\ncountry = "XX"',
+            "'XX' is no country's code of ISO 3166; write one such as DE",
+            id="a country that does not exist",
+        ),
+        pytest.param(
             "Europe/Berlin",
             "../etc/passwd",
             "there is no time zone '../etc/passwd'",

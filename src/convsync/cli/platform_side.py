@@ -1,9 +1,10 @@
 """`status --platform`: what the ad accounts say beside the ledger."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
+from msgspec import structs
 
 from convsync.cli import options, output
 from convsync.cli.options import Format
@@ -85,7 +86,9 @@ def _row(seen: "Comparison") -> dict[str, object]:
 def as_json(seen: PlatformSide) -> dict[str, object]:
     """Return it for `--format json`."""
     return {
-        "platform": [{**_row(row), "days": [asdict(day) for day in row.days]} for row in seen.rows],
+        "platform": [
+            {**_row(row), "days": [structs.asdict(day) for day in row.days]} for row in seen.rows
+        ],
         "platform_not_asked": list(seen.not_asked),
         "platform_note": " ".join(seen.notes),
     }

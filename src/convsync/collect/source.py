@@ -5,8 +5,9 @@ are not read for clicks. What visitors said of that is read from all.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from convsync.extract.source import ClickChunk
 from convsync.model.collected import Report
@@ -17,8 +18,7 @@ from convsync.store.consents import Statement
 from convsync.store.database import Database
 
 
-@dataclass(slots=True, kw_only=True)
-class CollectedClicks:
+class CollectedClicks(Struct, kw_only=True):
     """The clicks that a site's visitors brought along. Errors are those of the database."""
 
     name: str

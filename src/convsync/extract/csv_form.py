@@ -83,7 +83,12 @@ def codec_of(path: Path, encoding: str) -> str:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file's bytes; OperatorError where that cannot be."""
+    """Open a file's bytes; OperatorError where that cannot be.
+
+    A pipe or a device is no file: it cannot be read twice, and may never end.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OperatorError(f"{path} is a pipe or a device: write what it gives to a file first.")
     try:
         file = path.open("rb")
     except OSError as error:

@@ -3,7 +3,7 @@
 https://developers.hubspot.com/docs/api-reference/latest/overview
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
@@ -102,6 +102,13 @@ def found_in_batch(answer: Any, name: str) -> list[HubSpotRecord]:
         if code not in HARMLESS:
             raise UnexpectedResponseError(f"{name} could not read a batch: {code or 'no code'}.")
     return [] if answer.get("category") else results(answer)
+
+
+def ids_in(error: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the IDs that an error of a batch names, which its context has in lists."""
+    for ids in (error.get("context") or {}).values():
+        if isinstance(ids, list):
+            yield from map(str, ids)
 
 
 def next_place(answer: Mapping[str, Any]) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from convsync.errors import UnexpectedResponseError
 from convsync.extract.crm_adapter import batches, instant
 from convsync.extract.field_writer import NotWritten, Written, text_in
-from convsync.extract.hubspot_api import found_in_batch, results
+from convsync.extract.hubspot_api import found_in_batch, ids_in, results
 from convsync.http import Http
 from convsync.model.write_back import FieldChange
 from convsync.vendor_words import code_of
@@ -85,9 +85,8 @@ class HubSpotFields:
 
 
 def _refused(answer: Mapping[str, Any]) -> Iterator[tuple[str, NotWritten]]:
-    """Yield the deals of a batch that an error names, by the lists of IDs in its context."""
+    """Yield the deals of a batch that an error names."""
     for error in answer.get("errors") or ():
         code = code_of(error.get("category")) or _NO_CODE
-        for ids in (error.get("context") or {}).values():
-            for deal_id in ids:
-                yield str(deal_id), NotWritten(code)
+        for deal_id in ids_in(error):
+            yield deal_id, NotWritten(code)

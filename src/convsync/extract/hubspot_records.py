@@ -6,6 +6,7 @@ from typing import Any, Final
 from convsync.errors import UnexpectedResponseError
 from convsync.extract.crm_adapter import FieldHistory, Person, instant
 from convsync.extract.funnel import StageOutcome
+from convsync.extract.hubspot_api import ids_in
 from convsync.extract.mapping import CONTACT
 from convsync.extract.source import Departed
 from convsync.model.deal import Gone
@@ -78,9 +79,12 @@ def archived_in(window: Period, record: Mapping[str, Any]) -> Iterator[Departed]
 def raise_if_cut(asked: Sequence[str], answer: Any, found: Sequence[Mapping[str, Any]]) -> None:
     """Raise UnexpectedResponseError where a batch leaves records out and says nothing of them.
 
-    One that is not there is an error of its own in the answer, and one that was merged away comes
-    under its survivor's ID.
+    One that is not there is named by an error in the answer, if that names any, and one that was
+    merged away comes under its survivor's ID.
     """
     given = {one for record in found for one in (record["id"], *merged_ids(record))}
-    if not (answer.get("errors") or answer.get("category")) and not given.issuperset(asked):
+    errors = [answer] if answer.get("category") else answer.get("errors") or ()
+    named = {one for error in errors for one in ids_in(error)}
+    says_why = bool(errors) and not named
+    if not says_why and not (given | named).issuperset(asked):
         raise UnexpectedResponseError("HubSpot left records out of a batch and did not say why.")

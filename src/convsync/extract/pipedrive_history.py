@@ -98,6 +98,7 @@ def now_in_of(record: PipedriveRecord) -> Standing:
     return Standing(
         stage_id=f"status:{record['status']}",
         entered_at=next(iter(closed), None),
+        closed_at=next(iter(closed), None),
         created_at=stage.created_at,
         modified_at=stage.modified_at,
     )

@@ -34,6 +34,7 @@ _OTHERS: Final[Mapping[bytes, str]] = {
     b"<?xml": "is XML, whatever its name says: save the table as CSV or .xlsx",
     b'{"': "is JSON, an error message perhaps: look at it, and export the table as CSV",
     b"[{": "is JSON: export the table as CSV",
+    b"\0\0\0\0": "begins with NUL bytes: it was not written to its end. Export it again",
 }
 """What files begin with that are no tables here, in lower case, and what to do about each."""
 _LONGEST_SIGN: Final = max(map(len, _OTHERS))

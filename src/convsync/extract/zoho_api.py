@@ -312,7 +312,7 @@ def _has_more(answer: Any, rows: Sequence[ZohoRecord]) -> bool:
 
     A page may be shorter than was asked for, so its length says nothing.
     """
-    if not rows:
-        return False
-    said = (answer.get("info") or {}).get("more_records")
-    return True if said is None else bool(said)
+    said = ((answer or {}).get("info") or {}).get("more_records")
+    if said and not rows:
+        raise UnexpectedResponseError("Zoho says that a list goes on, and lists nothing.")
+    return bool(rows) if said is None else bool(said)

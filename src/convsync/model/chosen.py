@@ -1,10 +1,9 @@
 """Which conversions a person wants tried again."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class Chosen(Struct, frozen=True, kw_only=True):
     """Conversions with one of these codes, of these deals, planned or last sent by this run.
 
     What is empty or None chooses nothing by itself; what is given has to hold all together.

@@ -24,7 +24,14 @@ from convsync.model.outcome import (
     Matched,
     Reason,
 )
-from convsync.model.record import TOLD_AS_STATED, Scalar, record_fields, recorded_parts, spans_of
+from convsync.model.record import (
+    TOLD_AS_STATED,
+    Scalar,
+    as_text,
+    record_fields,
+    recorded_parts,
+    spans_in,
+)
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation, OrderId, Statement
 
@@ -184,10 +191,12 @@ class MoveTogether(Struct, frozen=True, kw_only=True):
     """One arrow that many entries take alike, and the one event that names them all.
 
     Each changes as `changes` say; where the platform `counts` them, each one's value becomes what
-    was told. The store refuses it unless every one of them is in a state it may come from.
+    was told. The store refuses it unless every one of them is in a state it may come from. `spans`
+    are the first and the last of each unbroken run of their numbers.
     """
 
     numbers: Sequence[int]
+    spans: Sequence[tuple[int, int]]
     came_from: frozenset[State | None]
     changes: Mapping[str, Any]
     counts: bool
@@ -206,15 +215,17 @@ def move_together(
     came_from, leads_to = ARROWS[kind]
     if changes["state"] not in leads_to:
         raise ForbiddenMoveError(f"no {kind} to {changes['state']}")
+    spans = spans_in(numbers)
     detail = {
         **record_fields(changes),
         **(TOLD_AS_STATED if counts else {}),
         **notes,
         "rows": len(numbers),
-        "entries": spans_of(numbers),
+        "entries": as_text(spans),
     }
     return MoveTogether(
         numbers=numbers,
+        spans=spans,
         came_from=came_from,
         changes=changes,
         counts=counts,

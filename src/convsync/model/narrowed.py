@@ -1,10 +1,9 @@
 """What a backfill is narrowed to, besides its period."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Narrowed:
+class Narrowed(Struct, frozen=True, kw_only=True):
     """Deals by ID, rules and sources by name; where none are named, all are meant."""
 
     deal_ids: frozenset[str] = frozenset()

@@ -4,7 +4,6 @@ Every reason has a sentence for the person who asks and what to do about it, in 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -52,8 +51,7 @@ class Reason(StrEnum):
     PERSON_FORGOTTEN = "person_forgotten"
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """A reason in a sentence a marketer understands, and what to do about it."""
 
     sentence: str

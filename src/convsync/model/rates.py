@@ -7,18 +7,18 @@ Where there is none, that is the answer: no amount is ever taken over at 1.0.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from convsync.model.money import Money
 
 _ONE = Decimal(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Converted:
+class Converted(Struct, frozen=True):
     """Money in another currency, to what that can pay, and the day whose rate it was made at.
 
     The day is None where the currency is the same: no rate was needed.
@@ -28,8 +28,7 @@ class Converted:
     rate_of: date | None
 
 
-@dataclass(frozen=True, slots=True)
-class NoRate:
+class NoRate(Struct, frozen=True):
     """There is no rate for a currency on a day, or on the days shortly before it."""
 
     currency: str

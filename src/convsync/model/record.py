@@ -48,7 +48,12 @@ def recorded_parts() -> Iterable[str]:
 
 def spans_of(numbers: Iterable[int]) -> str:
     """Return numbers as spans, such as `1-5,7`: how a batch's event names its entries."""
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans_in(numbers))
+    return as_text(spans_in(numbers))
+
+
+def as_text(spans: Iterable[tuple[int, int]]) -> str:
+    """Return spans of numbers as an event names them."""
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
 
 
 def spans_in(numbers: Iterable[int]) -> list[tuple[int, int]]:

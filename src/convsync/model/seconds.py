@@ -8,11 +8,10 @@ a platform know at once what it was sent: a correction waits until it does.
 """
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 
-from msgspec import structs
+from msgspec import Struct, field, structs
 
 from convsync.model.click import ClickId
 from convsync.model.conversion import Conversion
@@ -24,8 +23,7 @@ _SECOND = timedelta(seconds=1)
 Spot = tuple[ConversionAction, ClickId, datetime]
 
 
-@dataclass(slots=True, kw_only=True)
-class Seconds:
+class Seconds(Struct, kw_only=True):
     """Chooses seconds for the destinations that need it; `taken` says which are whose.
 
     `correctable` is from when on an entry, by its number, can be corrected at its platform.

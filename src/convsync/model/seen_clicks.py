@@ -1,8 +1,9 @@
 """Many sightings at once, column by column: clicks come by the million, and objects cost."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from convsync.model.click import ClickIdKind, Sighting
 from convsync.model.key import KeyKind, digests_of
@@ -11,8 +12,7 @@ SeenKey = tuple[bytes, int]
 """A key's digest, and the position of the click it belongs to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenClicks:
+class SeenClicks(Struct, frozen=True, kw_only=True):
     """Click IDs as they were seen: the same position in every column but `keys` is one of them.
 
     `digests` are those of the click IDs as keys. An ID may be there several times.

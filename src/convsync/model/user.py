@@ -1,7 +1,8 @@
 """People who sign in to the page, and what they may do there."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Role(StrEnum):
@@ -19,8 +20,7 @@ class Way(StrEnum):
     OIDC = "oidc"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User:
+class User(Struct, frozen=True, kw_only=True):
     """A person by the name they sign in with, which the audit log has for what they decide."""
 
     name: str

@@ -11,9 +11,10 @@ in the database and in a file that a restored backup does not take back.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
+
+from msgspec import Struct
 
 from convsync import audit, log
 from convsync.errors import OperatorError
@@ -38,16 +39,14 @@ _NO_CLICK = {"click": None, "about": None}
 """What an event says of an entry of which nobody knows the person any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whom:
+class Whom(Struct, frozen=True, kw_only=True):
     """Who is to be forgotten: the person behind these deals, or with these digests of keys."""
 
     deal_ids: frozenset[str] = frozenset()
     digests: frozenset[bytes] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forgotten:
+class Forgotten(Struct, frozen=True, kw_only=True):
     """How many deals and click IDs were erased, and how many conversions lost theirs."""
 
     deals: int

@@ -16,8 +16,9 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
 from typing import IO, Any, TypeVar
+
+from msgspec import Struct
 
 from convsync.errors import TransientError
 
@@ -49,8 +50,7 @@ def in_another_process(work: Callable[..., Iterable[T]], *given: Any) -> Generat
             process.kill()
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
+class _Ended(Struct, frozen=True):
     """The work ended, by an error or well."""
 
     error: Exception | None = None

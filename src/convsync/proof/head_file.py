@@ -6,9 +6,10 @@ left behind: it was restored from a backup, or somebody wrote the log anew.
 """
 
 import os
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from convsync import log
 from convsync.errors import OperatorError
@@ -17,8 +18,7 @@ from convsync.store import audit_log
 from convsync.store.database import Connection, Database
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(Struct, frozen=True, kw_only=True):
     """A head as the file repeats it, and when it was written there."""
 
     head: Head
@@ -28,8 +28,7 @@ class Kept:
         return f"{self.head} {self.at.isoformat()}\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
+class Lost(Struct, frozen=True, kw_only=True):
     """What a file knows of and the database does not: since its last event that both may share.
 
     `events` is how many at least; 0 where there are as many, and others.

@@ -7,7 +7,9 @@ is known to rest at times, as a CRM does on Sundays, and an empty read of it is 
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from convsync.store import runs
 from convsync.store.database import Connection
@@ -17,8 +19,7 @@ READS_NEEDED = 8
 is enough for a source that gives everything it has with every read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Habit:
+class Habit(Struct, frozen=True, kw_only=True):
     """Reads that gave something so far; whether the last was empty; whether that is usual."""
 
     reads: int = 0

@@ -7,8 +7,9 @@ or its history closed, and no error says so.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from convsync.extract.source import Record
 from convsync.model.deal import Deal
@@ -21,8 +22,7 @@ _MOST: Final = 20
 """Reasons kept of a read; the rest, such as stages of one deal each, are added up."""
 
 
-@dataclass(kw_only=True)
-class Reached:
+class Reached(Struct, kw_only=True):
     """How many deals of a read reached something, why others did not, and what all of them hold."""
 
     source: str

@@ -9,10 +9,11 @@ later that the log is a continuation of what it was.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from convsync.model.chain import Head
 from convsync.sending.settling import Uploaded
@@ -27,8 +28,7 @@ class Ending(StrEnum):
     FAILED = "FAILED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closing:
+class Closing(Struct, frozen=True, kw_only=True):
     """What stands in a run's last line. `counts` are rows by what became of them.
 
     `value` is what was sent to the platforms in this run, by currency; `run_id` and `head` are None

@@ -6,9 +6,10 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, field
 
 from convsync.model.identifiers import Identifiers
 from convsync.model.ledger import LedgerEntry
@@ -29,8 +30,7 @@ COLUMNS = (
 )
 
 
-@dataclass(slots=True)
-class Outgoing:
+class Outgoing(Struct):
     """Adds up what would go out while it is looked at: how many, and worth what, by destination."""
 
     count: dict[str, int] = field(default_factory=dict)

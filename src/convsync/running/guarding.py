@@ -11,10 +11,11 @@ worth spreads over orders of magnitude.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from math import exp, log, sqrt
+
+from msgspec import Struct, field
 
 from convsync.errors import UnsafePlanError
 from convsync.model.figures import Figures
@@ -33,8 +34,7 @@ _FEW_SHIFTED = 3
 """So many values may change by a power of ten in one night by chance."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SafetyLimits:
+class SafetyLimits(Struct, frozen=True, kw_only=True):
     """How unusual a plan may be before a person has to look at it.
 
     Uploads and their value may be `factor` times the usual, and any number up to `small`, or what
@@ -61,8 +61,7 @@ class SafetyLimits:
     vanished_share: Decimal = Decimal("0.50")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usual:
+class Usual(Struct, frozen=True, kw_only=True):
     """What past days sent, those like today; how much counts now; the currencies ever confirmed."""
 
     days: Sequence[Figures] = ()
@@ -70,8 +69,7 @@ class Usual:
     currencies: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tonight:
+class Tonight(Struct, frozen=True, kw_only=True):
     """What is about to go out, and all of the day with it; `rules` are those in the config.
 
     Of a night that is not `is_whole`, a backfill, nothing is expected that it does not send.

@@ -24,6 +24,7 @@ from convsync.outbox import Outbox
 from convsync.plan import PlanSummary
 from convsync.privacy import forgetting
 from convsync.privacy.forgetting import Forgotten, Whom
+from convsync.process.memory import give_back
 from convsync.reading import chunks
 from convsync.reading.departures import Departures
 from convsync.reading.earnings import Earnings
@@ -37,7 +38,6 @@ from convsync.running.services import Services
 from convsync.running.weighing import Attitude, Guard, GuardTerms
 from convsync.sending.calls import PacedCalls
 from convsync.store import (
-    account,
     allowed_keys,
     audience_lists,
     crowded_keys,
@@ -268,6 +268,7 @@ class Work:
         """
         sends = any(rule.has_enhanced_conversions for rule in self.services.rules)
         sends = sends or bool(self.services.audiences)
+        is_large = False
         with self.session.transaction("join people") as connection:
             terms = allowed_keys.added_to(connection, self.services.shared_keys)
             said = f"{terms.most} {sends} {sorted(key.hex() for key in terms.allowed)}"
@@ -276,7 +277,9 @@ class Work:
                 shared = shared_keys.note(connection, terms, sends_identifiers=sends, now=now)
                 crowded_keys.note(connection, terms.allowed, now=now)
                 runs.remember(connection, _SHARED, said)
-                persons.join(connection, shared=shared, now=now)
+                is_large = persons.join(connection, shared=shared, now=now)
+        if is_large:
+            give_back()
 
     def _notice_new_rules(self) -> None:
         """Make every deal due where the rules are not those of the last run."""
@@ -336,8 +339,7 @@ class Work:
         """Send all that is ready, or a portion of it."""
         order_index.ensure(self.services.database, self.session)
         with self.services.database.reading() as connection:
-            ready = account.ready(connection, self.session.now, only)
-        self.services.progress.expect("sent", ready.total)
+            self.services.progress.expect("sent", self.guard.rows_ready(connection, only))
         self.outbox.send(only=only)
 
     # What few companies do: imported where it is done

@@ -5,11 +5,12 @@ releases is what was refused and nothing else. Who releases or forces one stands
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from heapq import nlargest
 from operator import itemgetter
+
+from msgspec import Struct
 
 from convsync import audit
 from convsync.errors import UnsafePlanError
@@ -43,8 +44,7 @@ class Attitude(StrEnum):
     SHOW = "show"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardTerms:
+class GuardTerms(Struct, frozen=True, kw_only=True):
     """What a plan is weighed by: limits, the names in the configuration, who answers for it."""
 
     limits: SafetyLimits
@@ -106,6 +106,12 @@ class Guard:
                     self.problems += found
         if error is not None:
             raise error
+
+    def rows_ready(self, connection: Connection, only: Portion) -> int:
+        """Return how many rows go out; where a plan was weighed, they were counted for it."""
+        if self.figures is not None:
+            return self.figures.total
+        return account.ready(connection, self._session.now, only).total
 
     def note_seen(self, plan: PlanSummary, only: Portion, *, drained: Collection[str]) -> None:
         """Take down the figures of a plan that a person has seen, and what was unusual about it."""

@@ -67,34 +67,58 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
     pool.shutdown()
 
 
+def evened_out(rows: int, most: int, *, at_once: int) -> int:
+    """Return how many rows each request gets, of so many that it may have at `most`.
+
+    So many requests are under way `at_once` that the last few would leave alone, and the others'
+    places stay empty meanwhile: rather all are a little smaller, and the last leave together. Not
+    where that takes many more requests: each counts towards quotas, and asks for its verdict.
+    """
+    needed = -(-rows // most)
+    evened = -(-needed // at_once) * at_once
+    return most if evened > needed * _MORE_REQUESTS else -(-rows // evened)
+
+
+_MORE_REQUESTS = 1.2
+
+
 def at_a_time(
     departing: Iterator[Item],
     call: Callable[[Item], Answer],
     *,
     at_once: int,
     may_leave: Callable[[], bool],
-) -> Generator[tuple[Item, Answer]]:
+) -> Generator[tuple[Item, Answer | None]]:
     """Yield items with what calls about them return, as the answers come; so many at a time.
 
-    The next item is asked for where there is room and it `may_leave`, in the caller's thread, and
-    every answer that came was taken: of a platform that answers at once, little is held in memory.
-    What was answered meanwhile comes in the order of the items' numbers.
+    The next item is asked for in the caller's thread, while it `may_leave` and every answer that
+    came was taken: of a platform that answers at once, little is held in memory. Where several are
+    under way at once, one more is made ready meanwhile and leaves as soon as there is room; if it
+    may not leave then, it comes back with None. What was answered meanwhile comes in the order of
+    the items' numbers.
     """
     under_way: dict[Future[Answer], Item] = {}
+    ready: Item | None = None
     with threads(at_once) as pool:
         while True:
-            while len(under_way) < at_once and may_leave():
-                if any(future.done() for future in under_way):
+            while may_leave():
+                has_room = len(under_way) < at_once
+                if ready is None:
+                    is_early = not has_room and at_once == 1
+                    if is_early or any(future.done() for future in under_way):
+                        break
+                    ready = next(departing, None)
+                if ready is None or not has_room:
                     break
-                item = next(departing, None)
-                if item is None:
-                    break
-                under_way[pool.submit(call, item)] = item
+                under_way[pool.submit(call, ready)] = ready
+                ready = None
             if not under_way:
-                return
+                break
             answered, _ = wait(under_way, return_when=FIRST_COMPLETED)
             for future in sorted(answered, key=lambda future: under_way[future].number):
                 yield under_way.pop(future), future.result()
+    if ready is not None:
+        yield ready, None
 
 
 class PacedCalls:

@@ -5,9 +5,9 @@ A platform's tables stand in a module beside this one, `PLATFORM_tables.py`, wit
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import get_args
 
+from msgspec import Struct
 from pydantic import Field
 
 from convsync.settings.values import Days, Table
@@ -34,8 +34,7 @@ Check = Callable[[Config], Iterator[str]]
 """Yields what contradicts in a configuration, as `place: what, and what to do`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlatformTables:
+class PlatformTables(Struct, frozen=True, kw_only=True):
     """All that the settings know of one ad platform.
 
     `tables` have a literal `kind` each. `account_keys` name the ad account in a table, so that two

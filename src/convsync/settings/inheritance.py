@@ -7,16 +7,16 @@ is inherited is filled in before anything is checked; the rest of convsync never
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from convsync.settings.values import merged
 
 INHERITS = "inherits"
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """A configuration with nothing left to inherit.
 
     `origins` says for each key of a destination in which other table it was written; `mistakes`

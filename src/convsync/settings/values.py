@@ -1,6 +1,5 @@
 """The values a configuration may hold: what is read where a name, a number or a day stands."""
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -8,10 +7,12 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from convsync.extract.database_address import problem_of_address
 from convsync.extract.date_formats import mistakes_in
+from convsync.model.countries import country_named
 from convsync.model.money import CURRENCIES, MOST
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -125,9 +126,11 @@ def _currency(value: str) -> str:
 
 
 def _region(value: str) -> str:
-    if not re.fullmatch(r"[A-Z]{2}", value):
-        raise ValueError(f"'{value}' is not an ISO 3166 country such as DE")
-    return value
+    if value in SUPPORTED_REGIONS:
+        return value
+    meant = country_named(value)
+    instead = f"write {meant}" if meant else "write one such as DE"
+    raise ValueError(f"'{value}' is no country's code of ISO 3166; {instead}")
 
 
 def _date_formats(value: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,10 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from msgspec import Struct
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -32,8 +32,7 @@ from convsync.store.schema import IS_ESTIMATED, PLATFORM_CANNOT, deals, ledger, 
 from convsync.store.sums import LedgerSum
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
+class Sums(Struct, frozen=True, kw_only=True):
     """Every milestone under every rule, added up: `extracted` is counted apart from the rest."""
 
     extracted: int
@@ -219,8 +218,7 @@ def caught_earlier(connection: Connection) -> dict[tuple[str, str], int]:
     return {(too_late, in_time): count for too_late, in_time, count in connection.execute(found)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeToMilestone:
+class TimeToMilestone(Struct, frozen=True, kw_only=True):
     """How long it took from the matched click to a milestone, over all that were sent."""
 
     milestone: str
@@ -254,8 +252,7 @@ def _at(by_time: Sequence[tuple[timedelta, int]], place: int) -> timedelta:
     raise IndexError(place)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class Ready(Struct, frozen=True, kw_only=True):
     """What would go out now, by operation, and in which currencies."""
 
     by_operation: Mapping[Operation, int]

@@ -64,7 +64,8 @@ def joined(
         together.join_all(holders)
         if clicks_with:
             for deal in having:
-                found[deal] = max(found[deal], clicks_with)
+                if found[deal] < clicks_with:
+                    found[deal] = clicks_with
     return Joined(together, found)
 
 

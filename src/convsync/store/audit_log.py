@@ -96,7 +96,7 @@ def head(connection: Connection) -> Head:
 
 def tail(connection: Connection) -> Tail:
     """Return where the log ends, and lock it until the commit."""
-    found = connection.execute(select(audit_head).with_for_update()).first()
+    found = connection.execute(_TAIL).first()
     if found is None:
         seal = token_bytes(16)
         begun = {"id": 1, "number": 0, "digest": GENESIS, "seal": seal}
@@ -125,7 +125,11 @@ def append(connection: Connection, rows: Sequence[AuditRow]) -> None:
         return
     dialect.insert_rows(connection, audit_events, AuditRow._fields, rows)
     newest = rows[-1]
-    connection.execute(update(audit_head).values(number=newest.number, digest=newest.digest))
+    connection.execute(_TO, {"to": newest.number, "with": newest.digest})
+
+
+_TAIL = select(audit_head).with_for_update()
+_TO = update(audit_head).values(number=bindparam("to"), digest=bindparam("with"))
 
 
 def begin_keyed(connection: Connection, number: int, key_id: bytes) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from itertools import compress
 from operator import itemgetter, not_
 from typing import Any
@@ -18,7 +18,9 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
+    Select,
     and_,
+    bindparam,
     exists,
     func,
     insert,
@@ -71,12 +73,13 @@ class BatchRows:
     def amounts(self, numbers: Set[int]) -> dict[str, Decimal]:
         """Return what the statements of these entries add up to, by currency."""
         said = self.statements.columns
-        sums: dict[str, int] = {}
-        for number, value, currency in zip(self.numbers, said.values, said.currencies, strict=True):
-            if number in numbers:
-                sums[currency] = sums.get(currency, 0) + int(value)
-        amounts = {currency: amount_of(total) for currency, total in sums.items()}
-        return {currency: amount for currency, amount in amounts.items() if amount is not None}
+        amounts = zip(said.currencies, said.values, strict=True)
+        asked = compress(amounts, map(numbers.__contains__, self.numbers))
+        sums: Counter[str] = Counter()
+        for currency, value in asked:
+            sums[currency] += value
+        found = {currency: amount_of(total) for currency, total in sums.items()}
+        return {currency: amount for currency, amount in found.items() if amount is not None}
 
     def but(self, numbers: Set[int]) -> "BatchRows":
         """Return the others."""
@@ -132,18 +135,24 @@ def ready(
     over all that was sent before.
     """
     found: list[tuple[Any, ...]] = []
+    for one in _ready_first(action, now, only):
+        if len(found) < limit:
+            found += dialect.raw_rows(connection, one, most=limit - len(found))
+    return BatchRows(action, found)
+
+
+@lru_cache(maxsize=8)
+def _ready_first(action: ConversionAction, now: datetime, only: Portion) -> list[Select[Any]]:
+    """Return a query a state, made once for all batches of an action."""
     of_action = tuple_(ledger.c.destination, ledger.c.action_id)
     asked = tuple_(action.destination, action.action_id)
-    for conditions in portions.conditions_of(now, only):
-        if len(found) < limit:
-            next_ones = (
-                _ROWS.where(*conditions)
-                .where(of_action >= asked, of_action <= asked)
-                .order_by(ledger.c.destination, ledger.c.action_id, ledger.c.id)
-                .limit(limit - len(found))
-            )
-            found += dialect.raw_rows(connection, next_ones)
-    return BatchRows(action, found)
+    return [
+        _ROWS.where(*conditions)
+        .where(of_action >= asked, of_action <= asked)
+        .order_by(ledger.c.destination, ledger.c.action_id, ledger.c.id)
+        .limit(bindparam("most"))
+        for conditions in portions.conditions_of(now, only)
+    ]
 
 
 class Envelope(Struct, frozen=True, kw_only=True):
@@ -198,15 +207,18 @@ def open_batch(
     connection: Connection, action: ConversionAction, *, run_id: int, rows: int, now: datetime
 ) -> int:
     """Begin a batch that is about to leave; return its number."""
-    begun = insert(batches).values(
-        run_id=run_id,
-        destination=action.destination,
-        action_id=action.action_id,
-        state="sending",
-        rows=rows,
-        reserved_at=now,
-    )
-    return int(connection.execute(begun.returning(batches.c.id)).scalar_one())
+    begun = {
+        "run_id": run_id,
+        "destination": action.destination,
+        "action_id": action.action_id,
+        "state": "sending",
+        "rows": rows,
+        "reserved_at": now,
+    }
+    return int(connection.execute(_BEGIN, begun).scalar_one())
+
+
+_BEGIN = insert(batches).returning(batches.c.id)
 
 
 def load(connection: Connection, number: int) -> ReservedBatch:
@@ -281,16 +293,26 @@ def answer(
     poll_at: datetime | None,
 ) -> None:
     """Note that a batch was answered: its verdict follows under `request_id`, or it is settled."""
-    connection.execute(
-        update(batches)
-        .where(batches.c.id == number)
-        .values(
-            state="accepted" if request_id else "settled",
-            request_id=request_id,
-            answered_at=now,
-            poll_at=poll_at if request_id else None,
-        )
+    answered = {
+        "one": number,
+        "to": "accepted" if request_id else "settled",
+        "request": request_id,
+        "at": now,
+        "poll": poll_at if request_id else None,
+    }
+    connection.execute(_ANSWER, answered)
+
+
+_ANSWER = (
+    update(batches)
+    .where(batches.c.id == bindparam("one"))
+    .values(
+        state=bindparam("to"),
+        request_id=bindparam("request"),
+        answered_at=bindparam("at"),
+        poll_at=bindparam("poll"),
     )
+)
 
 
 def due_for_verdict(connection: Connection, now: datetime) -> list[int]:

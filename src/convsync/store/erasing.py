@@ -6,11 +6,11 @@ up. Rows that others are numbered after stay as well, empty. What is erased is g
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_bytes
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import (
     BindParameter,
     Connection,
@@ -57,8 +57,7 @@ from convsync.store.schema import (
 _ROWS: BindParameter[Any] = bindparam("rows", expanding=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundPeople:
+class FoundPeople(Struct, frozen=True, kw_only=True):
     """All that is kept of people: deals, the digests that lead to them, clicks and entries."""
 
     deals: Sequence[StoredDeal]

@@ -109,23 +109,25 @@ def note_changed(connection: Connection, rows: Collection[int]) -> None:
         note_news(connection, found.params(rows=sorted(rows)))
 
 
-def join(connection: Connection, *, shared: Collection[int], now: datetime) -> None:
+def join(connection: Connection, *, shared: Collection[int], now: datetime) -> bool:
     """Join what is new to the persons there are; every deal is due that this may decide anew.
 
     To be called once all deals and clicks were read, and it is known which keys are shared;
     `shared` says of what kinds the keys are that several deals have in common and that join them.
+    Returns whether that took all keys, and memory that grows with them.
     """
     if not is_needed(connection):
         connection.execute(delete(person_news))
-        return
+        return False
     behind, last = _last_joined(connection), _last(connection, deals)
     changed = set(connection.execute(select(person_news.c.deal)).scalars())
-    if len(changed) + last - behind > MANY:
+    if is_large := len(changed) + last - behind > MANY:
         _join_all(connection, changed, behind, last, shared=shared, now=now)
     elif news := changed.union(range(behind + 1, last + 1)):
         _join_few(connection, news, now)
     connection.execute(delete(person_news))
     runs.remember(connection, _JOINED, str(last))
+    return is_large
 
 
 def _join_few(connection: Connection, news: set[int], now: datetime) -> None:
@@ -326,14 +328,15 @@ def _write(
         rows = {"rows": sorted(changed)}
         connection.execute(delete(persons).where(were, persons.c.joined_at == now), rows)
         connection.execute(update(persons).where(were).values(parted_at=now), rows)
-    joined = [deal for deal in sorted(changed) if deal in after]
-    columns = {
-        "deal": joined,
-        "joined_at": dialect.Alike(now),
-        "person": [after[deal][0] for deal in joined],
-        "is_crowd": [after[deal][1] for deal in joined],
-    }
-    dialect.insert_columns(connection, persons, columns, len(joined))
+    for is_crowd in (False, True):
+        joined = [one for one in sorted(changed & after.keys()) if after[one][1] is is_crowd]
+        columns = {
+            "deal": joined,
+            "joined_at": dialect.Alike(now),
+            "person": [after[deal][0] for deal in joined],
+            "is_crowd": dialect.Alike(is_crowd),
+        }
+        dialect.insert_columns(connection, persons, columns, len(joined))
 
 
 def make_due(connection: Connection, rows: Collection[int], now: datetime) -> None:

@@ -7,9 +7,16 @@ state; counting any 24 hours keeps to it whenever that is.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from convsync.store.schema import requests
+
+_OF = requests.c.project == bindparam("of")
+_INSIDE = (_OF, requests.c.at > bindparam("since"))
+_FORGET = delete(requests).where(_OF, requests.c.at <= bindparam("by"))
+_USED = select(func.count()).select_from(requests).where(*_INSIDE)
+_LEFT = select(requests.c.at).where(*_INSIDE).order_by(requests.c.at)
+_NOTE = insert(requests)
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
@@ -27,15 +34,13 @@ def take(
 
     `now` is the machine's time in UTC: quotas know no other.
     """
-    connection.execute(
-        delete(requests).where(requests.c.project == project, requests.c.at <= now - DAY)
-    )
+    connection.execute(_FORGET, {"of": project, "by": now - DAY})
     wait = max(
         _until_free(connection, project, MINUTE, per_minute, now),
         _until_free(connection, project, DAY, per_day, now),
     )
     if not wait:
-        connection.execute(insert(requests).values(project=project, at=now))
+        connection.execute(_NOTE, {"project": project, "at": now})
     return wait
 
 
@@ -45,14 +50,10 @@ def _until_free(
     """Return how long until fewer than `limit` requests lie within the window."""
     if limit is None:
         return timedelta(0)
-    inside = (requests.c.project == project, requests.c.at > now - window)
-    used = connection.execute(
-        select(func.count()).select_from(requests).where(*inside)
-    ).scalar_one()
+    asked = {"of": project, "since": now - window}
+    used = connection.execute(_USED, asked).scalar_one()
     if used < limit:
         return timedelta(0)
-    leaves = (
-        select(requests.c.at).where(*inside).order_by(requests.c.at).offset(used - limit).limit(1)
-    )
-    left_at: datetime = connection.execute(leaves).scalar_one()
+    leaves = _LEFT.offset(used - limit).limit(1)
+    left_at: datetime = connection.execute(leaves, asked).scalar_one()
     return left_at + window - now

@@ -8,9 +8,9 @@ is in no index (see `clicks`).
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, cast
 
+from msgspec import Struct, field
 from sqlalchemy import CompoundSelect, Connection, select, union_all
 
 from convsync.model.key import CLICKS_BEGIN
@@ -26,8 +26,7 @@ Link = tuple[bytes, int]
 """A key, and the row of a click that has it, as its own ID or as what joins it to somebody."""
 
 
-@dataclass(slots=True)
-class Reached:
+class Reached(Struct):
     """Keys, and the clicks that have them; `ends` are those of keys that too many clicks have."""
 
     keys: set[bytes] = field(default_factory=set)

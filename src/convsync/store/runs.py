@@ -10,11 +10,11 @@ import json
 import os
 import platform
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec import Struct
 from sqlalchemy import Connection, Row, RowMapping, bindparam, delete, func, insert, select, update
 
 from convsync.errors import LockedError
@@ -37,8 +37,7 @@ _RENEW = (
 """Made once: every transaction of a run begins with it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class Holder(Struct, frozen=True, kw_only=True):
     """A process, so that another one can tell whether it is still there."""
 
     host: str

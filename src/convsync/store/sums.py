@@ -30,7 +30,6 @@ from sqlalchemy import (
 
 from convsync.model.ledger import LedgerEntry, Move, MoveTogether, State
 from convsync.model.planned import PlannedTogether
-from convsync.model.record import spans_in
 from convsync.model.statement import Operation
 from convsync.store import dialect, times
 from convsync.store.given import numbers_given
@@ -176,7 +175,7 @@ def apply_together(
     """
     changes = Changes()
     moved = []
-    for one in _alike_among(connection, move.numbers) if before is None else before:
+    for one in _alike_among(connection, move) if before is None else before:
         after = _changed(one.counted, move.changes)
         if move.counts:
             after = after._replace(
@@ -190,11 +189,12 @@ def apply_together(
     return moved
 
 
-def _alike_among(connection: Connection, numbers: Sequence[int]) -> list[Alike]:
+def _alike_among(connection: Connection, move: MoveTogether) -> list[Alike]:
     """Return what entries add up to, those together that are alike."""
-    if (all_alike := _all_alike(connection, numbers)) is not None:
+    if (all_alike := _all_alike(connection, move)) is not None:
         return [all_alike]
-    rows = dialect.raw_rows(connection, _by_key(connection.dialect.name), numbers=numbers)
+    by_key = _by_key(connection.dialect.name)
+    rows = dialect.raw_rows(connection, by_key, numbers=move.numbers)
     return [
         Alike(
             LedgerSum._make([*key, count, _amount(told)]),
@@ -206,15 +206,14 @@ def _alike_among(connection: Connection, numbers: Sequence[int]) -> list[Alike]:
     ]
 
 
-def _all_alike(connection: Connection, numbers: Sequence[int]) -> Alike | None:
+def _all_alike(connection: Connection, move: MoveTogether) -> Alike | None:
     """Return what entries add up to that follow each other and are all like the first, as most are.
 
     None where they are not: to compare each with the first costs a third of grouping them.
     """
-    spans = spans_in(numbers)
-    if len(spans) != 1:
+    if len(move.spans) != 1:
         return None
-    ((first, last),) = spans
+    ((first, last),) = move.spans
     found = dialect.raw_rows(connection, _KEY_OF_ONE, one=first)
     if not found:
         return None
@@ -223,7 +222,7 @@ def _all_alike(connection: Connection, numbers: Sequence[int]) -> Alike | None:
     ((count, told, stated, low, high),) = dialect.raw_rows(
         connection, _LIKE_ONE, first=first, last=last, **like
     )
-    if count != len(numbers) or high - low > _FEW_MORE * count:
+    if count != len(move.numbers) or high - low > _FEW_MORE * count:
         return None
     if dialect.raw_rows(connection, _OF_ANOTHER, low=low, high=high, source=source):
         return None
@@ -246,8 +245,8 @@ def _follow_times(connection: Connection, changes: Changes, move: MoveTogether) 
     is_sent = move.counts or move.changes["state"] in SENT
     if not is_sent and SENT.isdisjoint(move.came_from):
         return
-    found = times.turning(connection.dialect.name, is_sent=is_sent)
-    for milestone, tenths, rows in connection.execute(found, {"numbers": move.numbers}):
+    found = times.turning(connection, move.numbers, move.spans, is_sent=is_sent)
+    for milestone, tenths, rows in found:
         changes.add_times((milestone, tenths), rows if is_sent else -rows)
 
 

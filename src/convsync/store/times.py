@@ -3,7 +3,7 @@
 What was sent is counted, in tenths of a day, by milestone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -84,14 +85,37 @@ def tenths_between(clicked_at: datetime, reached_at: datetime) -> int:
     return max(0, -((clicked_at - reached_at) // TENTH))
 
 
+def turning(
+    connection: Connection,
+    numbers: Sequence[int],
+    spans: Sequence[tuple[int, int]],
+    *,
+    is_sent: bool,
+) -> list[tuple[Any, ...]]:
+    """Return by milestone and time how many of these entries are not sent yet, or are."""
+    if len(spans) == 1:
+        ((first, last),) = spans
+        return dialect.raw_rows(connection, _between(is_sent=is_sent), first=first, last=last)
+    given = _given(connection.dialect.name, is_sent=is_sent)
+    return dialect.raw_rows(connection, given, numbers=numbers)
+
+
 @cache
-def turning(dialect_name: str, *, is_sent: bool) -> Select[Any]:
-    """Return a query of the times of given entries that are not sent yet, or that are."""
+def _between(*, is_sent: bool) -> Select[Any]:
+    return _turning(ledger.c.id.between(bindparam("first"), bindparam("last")), is_sent=is_sent)
+
+
+@cache
+def _given(dialect_name: str, *, is_sent: bool) -> Select[Any]:
     given = select(numbers_given(dialect_name, "numbers").c.value)
+    return _turning(ledger.c.id.in_(given), is_sent=is_sent)
+
+
+def _turning(are_meant: ColumnElement[bool], *, is_sent: bool) -> Select[Any]:
     state = ledger.c.state.in_(sorted(SENT))
     turns = ~state if is_sent else state
     found = select(ledger.c.milestone, _TENTHS.label("tenths"), func.count()).where(
-        ledger.c.id.in_(given), _HAS_CLICK_TIME, ledger.c.told_value.is_(None), turns
+        are_meant, _HAS_CLICK_TIME, ledger.c.told_value.is_(None), turns
     )
     return found.group_by(ledger.c.milestone, _TENTHS)
 

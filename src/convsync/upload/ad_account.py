@@ -7,9 +7,10 @@ client, an error's code) are kept in its spelling.
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Protocol
+
+from msgspec import Struct
 
 from convsync.clock import Clock
 from convsync.model.ad_click import AdClick
@@ -18,8 +19,7 @@ from convsync.model.finding import Finding
 from convsync.model.rule import ConversionRule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadDay:
+class UploadDay(Struct, frozen=True, kw_only=True):
     """What arrived in one day of the account's calendar."""
 
     day_on: date
@@ -33,16 +33,14 @@ class UploadDay:
         return self.successful + self.failed + self.pending
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadAlert:
+class UploadAlert(Struct, frozen=True, kw_only=True):
     """An error and the share of conversions that had it, from 0 to 1."""
 
     code: str
     share: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadSummary:
+class UploadSummary(Struct, frozen=True, kw_only=True):
     """What the platform received by one client for one action, or (`action_id` None) for all.
 
     `client` is the platform's word for the way it came in. Status and alerts are those of the last
@@ -71,8 +69,7 @@ class UploadSummary:
         return self.pending / self.total if self.total else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
+class Received(Struct, frozen=True, kw_only=True):
     """What an account received lately, by every client, and whose each summary is.
 
     `ours` are those that hold the destination's own uploads, `others` the rest. `is_complete` says
@@ -87,8 +84,7 @@ class Received:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CannotAsk:
+class CannotAsk(Struct, frozen=True, kw_only=True):
     """An account that nothing reads; `fix` is what would change that."""
 
     fix: str

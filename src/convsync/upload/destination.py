@@ -1,22 +1,21 @@
 """What every ad platform promises, whatever its API calls things and however it reports failure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from msgspec import Struct
 
 from convsync.model.outcome import Outcome
 from convsync.model.statement import Batch
 from convsync.model.takes import Takes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StillProcessing:
+class StillProcessing(Struct, frozen=True, kw_only=True):
     """The platform has no verdict yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
+class Unknown(Struct, frozen=True, kw_only=True):
     """The platform knows nothing of the request: it is as if it had never been sent."""
 
 
@@ -24,8 +23,7 @@ Verdict = Sequence[Outcome] | StillProcessing | Unknown
 """One final outcome for every statement of a batch, in order; or that there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quota:
+class Quota(Struct, frozen=True, kw_only=True):
     """How many requests a project may make; None: as many as it likes.
 
     `project` names what the platform counts by, a Google Cloud project: destinations that share one

@@ -6,8 +6,9 @@ is imported when something of it is first asked for: no command waits for what n
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
 
 from convsync.errors import ConvsyncError, OperatorError
 from convsync.model.identifiers import Form
@@ -71,8 +72,7 @@ def _linkedin() -> Vendor:
     return linkedin
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(Struct, frozen=True):
     """An ad platform: the kinds of its destinations, and what imports its wiring."""
 
     kinds: frozenset[str]

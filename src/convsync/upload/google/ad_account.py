@@ -7,8 +7,9 @@ is what the ledger goes by. Were it shown one day, it would be under a name of i
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+
+from msgspec import Struct
 
 from convsync.clock import Clock
 from convsync.errors import ConvsyncError
@@ -139,8 +140,7 @@ class GoogleAdAccount:
         return findings
 
 
-@dataclass(slots=True)
-class _Clicks:
+class _Clicks(Struct):
     """Clicks of an account whose settings have been read; see ClickReader."""
 
     reader: AccountReader
@@ -152,8 +152,7 @@ class _Clicks:
         return self.reader.clicks_on(day)
 
 
-@dataclass(slots=True)
-class _Costs:
+class _Costs(Struct):
     """Costs of an account whose settings have been read; see CostReader."""
 
     reader: AccountReader
