@@ -32,7 +32,6 @@ from sqlalchemy import (
     select,
     type_coerce,
 )
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import (
     OperationalError,
@@ -51,7 +50,7 @@ _WRITERS = 0x636F6E7673796E63  # "convsync": the advisory lock of writers, one a
 def open_engine(url: URL) -> Engine:
     """Return an engine set up for its database. Nothing is connected yet."""
     if url.get_backend_name() != "sqlite":
-        engine = create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=True, use_native_hstore=False)
         event.listen(engine, "begin", _begin_postgresql)
         postgresql_bulk.leave_statistics(engine)
         return engine
@@ -136,9 +135,11 @@ def _explained(error: OperationalError) -> Exception:
 
 def upsert(table: Table, connection: Connection) -> Any:
     """Return an INSERT that offers `on_conflict_do_update` and `on_conflict_do_nothing`."""
-    if connection.dialect.name == "sqlite":
+    if connection.dialect.name == "sqlite":  # either is slow to import, and one is there by now
+        from sqlalchemy.dialects import sqlite
+
         return sqlite.insert(table)
-    from sqlalchemy.dialects import postgresql  # slow to import, and for most people in vain
+    from sqlalchemy.dialects import postgresql
 
     return postgresql.insert(table)
 
@@ -363,5 +364,5 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _begin_postgresql(connection: Connection) -> None:
     if connection.get_execution_options().get("convsync_writes", False):
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_TIMEOUT_S}s'")
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
+        waiting = f"set_config('lock_timeout', '{BUSY_TIMEOUT_S}s', true)"  # as SET LOCAL does
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS}) FROM {waiting}")  # noqa: S608
