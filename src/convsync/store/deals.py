@@ -33,7 +33,7 @@ from convsync.store import (
     persons,
     row_digests,
 )
-from convsync.store.deal_row import CONTENT, DEAL_COLUMNS, DealRow, deal_of
+from convsync.store.deal_row import CONTENT, DealRow, columns_of, deal_of
 from convsync.store.given import numbers_given
 from convsync.store.schema import IS_UNCLEAR, deals, ledger, milestones
 from convsync.store.seen_rows import Seen
@@ -337,7 +337,7 @@ def _keep_row_digests(
 
 
 def _insert(connection: Connection, rows: Sequence[DealRow]) -> None:
-    dialect.insert_rows(connection, deals, DEAL_COLUMNS, [row.as_deal() for row in rows])
+    dialect.insert_columns(connection, deals, columns_of(rows), len(rows))
     milestone_rows.insert(connection, rows)
     deal_sums.add_new(connection, rows)
     deal_key_rows.insert(connection, rows)
