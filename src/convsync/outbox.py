@@ -8,7 +8,8 @@ rows go back into the plan, that platform gets no more, and the run ends with th
 others have had theirs. While a platform is away everything stays as it is for the next run.
 
 Where several requests are under way at once, one more batch is reserved and waits for the next
-place; if it may not leave any more, its rows go back into the plan.
+place; if it may not leave any more, its rows go back into the plan. Not where a repeat might count
+twice: a run that dies would have to give such a batch up, although it never left.
 
 Two things a repeat does not do. It repeats nothing that a person has since forbidden: a batch is
 repeated only after each of its deals has been looked at as it was last read, which takes such rows
@@ -190,6 +191,7 @@ class Outbox:
             self._attempt,
             at_once=in_flight,
             may_leave=lambda: not self._has_stopped(name),
+            makes_ready=in_flight > 1 and self._destinations(name).takes.repeats.are_always_safe,
         )
         with closing(answers):
             for batch, attempt in answers:

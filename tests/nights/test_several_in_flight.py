@@ -1,16 +1,22 @@
 """Nights on which several requests are under way at once, and one more batch waits to leave."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from time import sleep
 
 import pytest
 
 from convsync import pipeline
 from convsync.errors import OperatorError, StoppedError
+from convsync.model.outcome import Outcome
+from convsync.model.statement import Batch
+from convsync.model.takes import Repeats
 from convsync.process.stopping import Stop
 from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.server import Sandbox
-from tests.nights.company import Company, instant, small_batches
+from convsync.upload.destination import Destination
+from tests.nights.company import Company, SmallBatches, instant, small_batches
 from tests.nights.kills import night_killed_at
 
 pytestmark = pytest.mark.long
@@ -26,6 +32,18 @@ def busy(company: Company) -> Company:
     company.configure(("requests_in_flight = 1", f"requests_in_flight = {IN_FLIGHT}"))
     company.through = small_batches(1)
     return company
+
+
+class Slow(SmallBatches):
+    """Takes a row a request, and its time."""
+
+    def __init__(self, inner: Destination, repeats: Repeats) -> None:
+        super().__init__(inner, 1)
+        self.takes = replace(inner.takes, repeats=repeats)
+
+    def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
+        sleep(0.3)
+        return super().upload(batch, now=now)
 
 
 def wins(company: Company, names: range) -> list[str]:
@@ -80,6 +98,23 @@ def test_a_batch_reserved_ahead_goes_back_into_the_plan_where_the_platform_refus
     assert busy.night(NIGHT + DAY).exit_code == 0
     assert [busy.value(name) for name in names] == [100.0] * len(names)
     assert busy.audit_is_sound()
+
+
+@pytest.mark.parametrize(
+    ("repeats", "batches"),
+    [
+        pytest.param(Repeats(), IN_FLIGHT + 1, id="a repeat is safe"),
+        pytest.param(Repeats(within=timedelta(0)), IN_FLIGHT, id="a repeat may count twice"),
+    ],
+)
+def test_no_batch_is_reserved_ahead_that_could_not_be_repeated(
+    company: Company, repeats: Repeats, batches: int
+) -> None:
+    company.configure(("requests_in_flight = 1", f"requests_in_flight = {IN_FLIGHT}"))
+    company.through = lambda inner: Slow(inner, repeats)
+    wins(company, range(2 * IN_FLIGHT))
+    assert night_killed_at(company, 1, NIGHT, about="answered")
+    assert reserved(company) == batches
 
 
 def test_a_run_that_is_told_to_stop_leaves_nothing_reserved_that_did_not_go(busy: Company) -> None:

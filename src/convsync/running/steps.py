@@ -268,7 +268,6 @@ class Work:
         """
         sends = any(rule.has_enhanced_conversions for rule in self.services.rules)
         sends = sends or bool(self.services.audiences)
-        is_large = False
         with self.session.transaction("join people") as connection:
             terms = allowed_keys.added_to(connection, self.services.shared_keys)
             said = f"{terms.most} {sends} {sorted(key.hex() for key in terms.allowed)}"
@@ -277,9 +276,7 @@ class Work:
                 shared = shared_keys.note(connection, terms, sends_identifiers=sends, now=now)
                 crowded_keys.note(connection, terms.allowed, now=now)
                 runs.remember(connection, _SHARED, said)
-                is_large = persons.join(connection, shared=shared, now=now)
-        if is_large:
-            give_back()
+                persons.join(connection, shared=shared, now=now)
 
     def _notice_new_rules(self) -> None:
         """Make every deal due where the rules are not those of the last run."""
@@ -339,7 +336,9 @@ class Work:
         """Send all that is ready, or a portion of it."""
         order_index.ensure(self.services.database, self.session)
         with self.services.database.reading() as connection:
-            self.services.progress.expect("sent", self.guard.rows_ready(connection, only))
+            ready = self.guard.rows_ready(connection, only)
+        self.services.progress.expect("sent", ready)
+        give_back(after=ready)
         self.outbox.send(only=only)
 
     # What few companies do: imported where it is done

@@ -88,14 +88,15 @@ def at_a_time(
     *,
     at_once: int,
     may_leave: Callable[[], bool],
+    makes_ready: bool = False,
 ) -> Generator[tuple[Item, Answer | None]]:
     """Yield items with what calls about them return, as the answers come; so many at a time.
 
-    The next item is asked for in the caller's thread, while it `may_leave` and every answer that
-    came was taken: of a platform that answers at once, little is held in memory. Where several are
-    under way at once, one more is made ready meanwhile and leaves as soon as there is room; if it
-    may not leave then, it comes back with None. What was answered meanwhile comes in the order of
-    the items' numbers.
+    The next item is asked for in the caller's thread, where there is room, it `may_leave` and every
+    answer that came was taken: of a platform that answers at once, little is held in memory. With
+    `makes_ready` one more is asked for while there is no room, and leaves as soon as there is; if
+    it may not leave then, it comes back with None. What was answered meanwhile comes in the order
+    of the items' numbers.
     """
     under_way: dict[Future[Answer], Item] = {}
     ready: Item | None = None
@@ -104,8 +105,8 @@ def at_a_time(
             while may_leave():
                 has_room = len(under_way) < at_once
                 if ready is None:
-                    is_early = not has_room and at_once == 1
-                    if is_early or any(future.done() for future in under_way):
+                    is_wanted = has_room or makes_ready
+                    if not is_wanted or any(future.done() for future in under_way):
                         break
                     ready = next(departing, None)
                 if ready is None or not has_room:

@@ -109,25 +109,23 @@ def note_changed(connection: Connection, rows: Collection[int]) -> None:
         note_news(connection, found.params(rows=sorted(rows)))
 
 
-def join(connection: Connection, *, shared: Collection[int], now: datetime) -> bool:
+def join(connection: Connection, *, shared: Collection[int], now: datetime) -> None:
     """Join what is new to the persons there are; every deal is due that this may decide anew.
 
     To be called once all deals and clicks were read, and it is known which keys are shared;
     `shared` says of what kinds the keys are that several deals have in common and that join them.
-    Returns whether that took all keys, and memory that grows with them.
     """
     if not is_needed(connection):
         connection.execute(delete(person_news))
-        return False
+        return
     behind, last = _last_joined(connection), _last(connection, deals)
     changed = set(connection.execute(select(person_news.c.deal)).scalars())
-    if is_large := len(changed) + last - behind > MANY:
+    if len(changed) + last - behind > MANY:
         _join_all(connection, changed, behind, last, shared=shared, now=now)
     elif news := changed.union(range(behind + 1, last + 1)):
         _join_few(connection, news, now)
     connection.execute(delete(person_news))
     runs.remember(connection, _JOINED, str(last))
-    return is_large
 
 
 def _join_few(connection: Connection, news: set[int], now: datetime) -> None:
