@@ -78,7 +78,8 @@ entered which stage, a contact for when its click IDs were written, and for thos
     "memory": """\
 Most of it is there before the first deal: Python, SQLAlchemy and the libraries of a road. The rest
 is a chunk of 2,000 deals, 12 MB of SQLite's pages, four bytes for each key of a deal where those
-are sought that several have, nine for each deal and click where customers are joined, and the
-requests in flight: 2 MB each, eight at most, and few where the platform answers at once.""",
+are sought that several have, some twenty for each deal and eight for each click where customers are
+joined, which are given back before anything is sent, and the requests in flight: 2 MB each, eight
+at most, and few where the platform answers at once.""",
 }
 """By the name of a figure."""

@@ -170,8 +170,7 @@ def _join_all(
         _part_all(connection, now)
         return
     last_click = _last(connection, clicks)
-    joined = all_keys.joined(connection, last, last_click, shared)
-    everyone = Everyone(joined, last, last_click)
+    everyone = Everyone(all_keys.joined(connection, last, last_click, shared), last, last_click)
     moved = bytearray(last + 1)
     for some in _some_of(last):
         before, after = _members_between(connection, some), _members_among(everyone, some)
