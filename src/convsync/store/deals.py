@@ -164,7 +164,8 @@ def look_again(connection: Connection, when: Mapping[int, datetime | None]) -> N
     """Set when each deal row is due to be looked at again; None: only when something changes."""
     never = [row for row, at in when.items() if at is None]
     if never:
-        is_set = deals.c.id.in_(_ROWS) & deals.c.reconcile_at.is_not(None)
+        asked = select(numbers_given(connection.dialect.name, "rows").c.value)
+        is_set = deals.c.id.in_(asked) & deals.c.reconcile_at.is_not(None)
         connection.execute(update(deals).where(is_set).values(reconcile_at=None), {"rows": never})
     later = [(at, row) for row, at in when.items() if at is not None]
     dialect.update_rows(connection, deals, ("reconcile_at",), later, key=("id",))
