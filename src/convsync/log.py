@@ -1,24 +1,20 @@
 """The log, on stderr: one line an event, with nothing personal and no secret in it.
 
-Nothing is logged until `configure` has been called, so that tests stay quiet. What is bound stands
-on every line of the process, a run's uploading threads included; a process makes one run at a time.
-Lines are written here and by no library: structlog 26 brings Rich and Pygments along, which took
-40 ms to import, a twentieth of a quiet night.
+Nothing is logged until `configure` has been called, and structlog is imported with the first line,
+so that `--help` stays fast and tests stay quiet. What is bound stands on every line of the process,
+a run's uploading threads included; a process makes one run at a time.
 
 Whatever is logged passes `redacted`, should an exception's text ever hold what it must not: it
 blanks what looks like a secret or a person, and whatever stands under a secret's name.
 """
 
-import json
 import logging
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from enum import StrEnum
-from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -77,19 +73,23 @@ def _clean(value: Any, name: str = "") -> Any:
     return redacted(plain(str(value)))
 
 
-_UNCLEAR = re.compile(r"[\s=\"']")
-"""What a value must not have in it to be written as it is, in a line for people."""
+def _redact(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Blank every field of a line: a processor of structlog."""
+    for key, value in event.items():
+        event[key] = _clean(value, key)
+    return event
 
 
-def _as_text(line: Mapping[str, Any]) -> str:
-    """Return a line for people: when, how bad, what, and the fields by their names."""
-    told = {"timestamp", "level", "event"}
-    fields = [f" {name}={_shown(line[name])}" for name in sorted(line.keys() - told)]
-    return f"{line['timestamp']} [{line['level']:<9}] {line['event']}{''.join(fields)}"
+class _Stderr:
+    """Writes to what is stderr at the moment: progress bars put themselves in its place."""
 
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
 
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) and not _UNCLEAR.search(value) else repr(value)
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 class _Log:
@@ -100,27 +100,40 @@ class _Log:
         self.level = logging.INFO
         self.bound: dict[str, Any] = {}
         self.counts: Counter[str] = Counter()
-        self._writing = Lock()
+        self._logger: Any = None
 
     def configure(self, form: LogFormat, level: int) -> None:
-        self.form, self.level = form, level
+        self.form, self.level, self._logger = form, level, None
 
     def write(self, level: int, event: str, fields: Mapping[str, Any]) -> None:
         if self.form is None or level < self.level:
             return
-        named = {"event": event, "level": logging.getLevelName(level).lower()}
-        line = {
-            name: _clean(value, name) for name, value in {**self.bound, **fields, **named}.items()
-        }
-        line["timestamp"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-        is_json = self.form is LogFormat.JSON
-        text = json.dumps(line, ensure_ascii=False) if is_json else _as_text(line)
-        with self._writing:
-            sys.stderr.write(text + "\n")
-            sys.stderr.flush()
+        if self._logger is None:
+            self._logger = _logger(self.form)
+        self._logger.log(level, event, **{**self.bound, **fields})
 
 
 _LOG = _Log()
+
+
+def _logger(form: LogFormat) -> Any:
+    import structlog
+
+    renderer: Any = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if form is LogFormat.JSON
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+    )
+    return structlog.wrap_logger(
+        structlog.PrintLogger(_Stderr()),  # type: ignore[arg-type]
+        processors=[
+            structlog.processors.add_log_level,
+            _redact,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+    )
 
 
 def configure(form: LogFormat, *, is_verbose: bool = False) -> None:

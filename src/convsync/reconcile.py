@@ -134,10 +134,12 @@ class _AtHand:
     seconds: Seconds
     done: Reconciled = field(default_factory=Reconciled)
     usual: UsualDeals = field(init=False)
+    apart: Sequence[ConversionRule] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.apart = [rule for rule in self.rules if self.seconds.needed_by(rule.action)]
         self.usual = UsualDeals(
-            [rule for rule in self.rules if not self.seconds.needed_by(rule.action)],
+            [rule for rule in self.rules if rule not in self.apart],
             self.takes,
             self.numbers,
             now=self.now,
@@ -154,9 +156,7 @@ class _AtHand:
         """Reconcile a deal: the usual of many new ones without a detour, and whatever is left."""
         rules = self.rules
         if self.has_many and stored.is_new:
-            left = self.usual.take(stored, clicks, within)
-            apart = (rule for rule in rules if self.seconds.needed_by(rule.action))
-            rules = [*left, *apart]
+            rules = [*self.usual.take(stored, clicks, within), *self.apart]
         if stored.is_new and not rules:
             self.done.look_again[stored.row] = None
             return

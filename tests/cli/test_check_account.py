@@ -346,3 +346,19 @@ def test_as_csv_the_platform_stands_alone(uploading: Office) -> None:
     rows = list(rows_of(said.out))
     assert {row["action"] for row in rows} >= {"all", "111", "333"}
     assert all(None not in row and None not in row.values() for row in rows)
+
+
+def test_an_account_in_the_place_of_one_in_which_something_counts_is_an_error(
+    office: Office,
+) -> None:
+    def failures(office: Office) -> list[dict[str, str]]:
+        found = findings(office, "--as-of", NIGHT)[1]
+        return [row for row in found if row["result"] == "failed"]
+
+    office.deal("D-1", mql_date="")
+    assert office.night().code == 0
+    assert failures(office) == []
+    office.configure('operating_account = "123-456-7890"', 'operating_account = "5556667777"')
+    (one,) = failures(office)
+    assert one["check"] == "destination google"
+    assert f"1 conversions to account {ACCOUNT} that still count" in one["detail"]

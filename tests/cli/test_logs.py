@@ -1,6 +1,8 @@
 """What a command logs: on stderr, each line with its run, for people or for machines."""
 
 import json
+import subprocess
+import sys
 from datetime import datetime
 from typing import Any
 
@@ -88,18 +90,17 @@ def test_people_read_text_and_what_is_printed_stays_the_same(office: Office) -> 
     assert json.loads(said.out)["run"] == 1
 
 
-def test_a_line_for_people_names_its_fields_in_order_and_quotes_what_would_be_unclear(
-    office: Office,
-) -> None:
-    office.deal()
-    lines = office.night().err.splitlines()
-    (ends,) = [line for line in lines if "run ends" in line]
-    when, _, rest = ends.partition(" [info     ] run ends ")
-    assert datetime.fromisoformat(when).tzinfo is not None
-    assert rest.startswith("accepted=2 ended='")
-    assert rest.endswith("' exit_code=0 run=1")
-
-
 def test_verbose_logs_the_beginning_of_phases_too(office: Office) -> None:
     assert "read: begins" not in {line["event"] for line in logged(night(office))}
     assert "read: begins" in {line["event"] for line in logged(night(office, NIGHT, "-v"))}
+
+
+def test_help_does_without_structlog() -> None:
+    code = (
+        "import sys; sys.argv = ['convsync', 'run', '--help']\n"
+        "from convsync.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    print('structlog' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"

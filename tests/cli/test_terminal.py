@@ -16,7 +16,6 @@ import typer
 from rich.console import Console
 
 from convsync.cli import app, output, tables
-from convsync.cli.aligned import aligned
 from convsync.cli.progress import showing_progress
 from convsync.cli.streams import Outlet, guarded, marked
 from tests.cli.office import NIGHT, Office, run
@@ -115,21 +114,6 @@ def test_a_listing_of_too_many_columns_shows_each_row_as_a_record() -> None:
     out = io.StringIO()
     tables.draw(Console(file=out, width=80), names, [["a text that is long"] * 14], width=80)
     assert "column_0   a text that is long" in out.getvalue()
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        pytest.param([], id="no row"),
-        pytest.param([["a", "bb"], ["ccc", ""]], id="widths"),
-        pytest.param([["日本語", "e\u0301x"], ["x", "\U0001f600 ok"]], id="wide and combining"),
-        pytest.param([["two\nlines", "one"], ["end\n", " lead"]], id="lines"),
-    ],
-)
-def test_a_listing_nobody_looks_at_is_the_drawn_one_without_rich(rows: list[list[str]]) -> None:
-    out = io.StringIO()
-    tables.draw(Console(file=out, width=1_000), ["id", "名"], rows, width=None)
-    assert list(aligned(["id", "名"], rows)) == out.getvalue().splitlines()
 
 
 # --- help ----------------------------------------------------------------------------------------

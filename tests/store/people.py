@@ -112,6 +112,8 @@ class Ledger:
     rule: ConversionRule = RULE
     shared: SharedKeys = SHARED
     answers: Answers = field(default_factory=dict)
+    again: set[str] = field(default_factory=set)
+    """The deals that the last night looked at because they were due."""
     nights: int = 0
 
     def night(self, arrivals: Iterable[Arrival]) -> None:
@@ -131,7 +133,9 @@ class Ledger:
         shared = shared_keys.note(self.connection, self.shared, sends_identifiers=False, now=now)
         crowded_keys.note(self.connection, self.shared.allowed, now=now)
         persons.join(self.connection, shared=shared, now=now)
+        self.again = set()
         while due := deals.due(self.connection, now, limit=3):
+            self.again |= {stored.deal.deal_id for stored in due}
             self._decide(due)
 
     def _decide(self, chunk: Sequence[StoredDeal]) -> None:

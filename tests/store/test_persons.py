@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import func, select
 
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis, Sighting
+from convsync.model.consent import ConsentStatus, Purpose, Said
 from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
 from convsync.model.outcome import Matched, NotSent, Reason
-from convsync.store import crowded_keys, crowds, deals, persons, schema
+from convsync.store import consents, crowded_keys, crowds, deals, persons, schema
 from convsync.store.crowds import Crowd
 from convsync.store.reach import MOST_CLICKS
 from tests.builders import WON_AT, a_deal, a_milestone
@@ -251,3 +252,27 @@ def test_a_world_that_comes_bit_by_bit_is_decided_as_if_it_came_at_once(
     deals.look_at_all_again(ledger.connection, WON_AT)
     ledger.night([])
     assert ledger.answers == in_pieces
+
+
+@pytest.mark.parametrize(
+    ("refused", "again"),
+    [
+        pytest.param(LAPTOP, set(), id="nobody who is there"),
+        pytest.param(EMAIL, {"D-1", "D-2"}, id="the customer"),
+    ],
+)
+def test_new_deals_with_one_click_are_looked_at_again_where_their_customer_refused(
+    ledger: Ledger, refused: Key, again: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(persons, "MANY", 0)
+    said = Said(
+        purpose=Purpose.AD_USER_DATA,
+        status=ConsentStatus.DENIED,
+        said_at=WON_AT,
+        source="site",
+        record="visitor",
+    )
+    consents.add_of_site(ledger.connection, [(refused.digest(), said)])
+    ledger.night([a_sale("D-1", PHONE, EMAIL), a_sale("D-2", PHONE), a_sighting("hers", PHONE)])
+    assert ledger.again == again
+    assert found_by(ledger, "D-2") == ("hers", MatchBasis.PHONE)

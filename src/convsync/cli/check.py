@@ -59,6 +59,7 @@ def all_findings(settings: "Settings", now: "datetime | None") -> "list[Finding]
     from convsync.report.check import check_all
     from convsync.report.money_check import findings_of_money
     from convsync.report.write_back_check import findings_of_write_back
+    from convsync.running.other_accounts import findings_of_accounts
     from convsync.values.versions import findings, wants_learned_values
     from convsync.watch.set_up import problems_of
     from convsync.wiring.watch import watch_of
@@ -75,6 +76,9 @@ def all_findings(settings: "Settings", now: "datetime | None") -> "list[Finding]
             clock=None if now else services.clock,
             now=services.clock(),
         )
+        if found[0].severity is None:
+            with services.database.reading() as connection:
+                found += findings_of_accounts(connection, services.account_keys)
         if wants_learned_values(services.rules) and found[0].severity is None:
             terms = wiring.learning_terms_of(settings)
             found += findings(services.database, services.rules, terms, services.clock())

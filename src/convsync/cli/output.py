@@ -46,23 +46,12 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: Format
             writer.writerows([cell_of(row.get(column)) for column in columns] for row in rows)
             typer.echo(text.getvalue(), nl=False)
         case Format.TABLE:
+            from convsync.cli import tables
+
             cells = [[plain(text_of(row.get(column))) for column in columns] for row in rows]
-            _show_table(columns, cells)
-
-
-def _show_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    """Draw a table where somebody looks on, or has colours forced; else print it as it is."""
-    if sys.stdout.isatty() or os.environ.get("FORCE_COLOR"):
-        from convsync.cli import tables
-
-        drawing = tables.console_of_stdout()
-        width = drawing.width if sys.stdout.isatty() else None
-        tables.draw(drawing, columns, cells, width=width)
-        return
-    from convsync.cli.aligned import aligned
-
-    for line in aligned(columns, cells):
-        typer.echo(line)
+            drawing = tables.console_of_stdout()
+            width = drawing.width if sys.stdout.isatty() else None
+            tables.draw(drawing, columns, cells, width=width)
 
 
 @contextmanager

@@ -80,7 +80,9 @@ class OrdinaryDeals:
         self._keys += each(columns.visitors, *_keys_read(cells, KeyKind.VISITOR))
         self._emails = each(columns.emails, cells.hashed_emails, cells.all_hashed_emails)
         self._phones = each(columns.phones, cells.phones)
-        self._written = each(columns.emails, cells.text)
+        plain = cells.plain_hashes
+        is_read_as_written = plain.are_kept or plain.are_joined
+        self._written = each(columns.emails if is_read_as_written else (), cells.text)
 
     def read(self, rows: Iterable[NumberedRow]) -> dict[int, Deal]:
         """Return deals by the numbers of their rows; a row without one is to be read by itself."""

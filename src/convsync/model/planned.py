@@ -9,6 +9,7 @@ as well.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -74,6 +75,13 @@ class PlannedColumns(NamedTuple):
         if all(one is first for one in self.extras):
             return [read(first)] * len(self.extras)
         return [*map(read, self.extras)]
+
+
+def joined(several: Sequence[PlannedColumns]) -> PlannedColumns:
+    """Return the conversions of all of these, one behind the other."""
+    if len(several) == 1:
+        return several[0]
+    return PlannedColumns(*[[*chain.from_iterable(one)] for one in zip(*several, strict=True)])
 
 
 class PlannedTogether(Struct, frozen=True, kw_only=True):

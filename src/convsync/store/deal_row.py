@@ -46,10 +46,6 @@ class DealRow(Struct, frozen=True, gc=False):
         ]
         return [*map(cls, numbers, deals, contents, keys, digests_of_content)]
 
-    def as_deal(self) -> tuple[Any, ...]:
-        """Return the values of `DEAL_COLUMNS`."""
-        return (self.number, self.deal.source, self.deal.deal_id, self.digest, *self.content)
-
     def as_milestones(self) -> list[tuple[int, str, datetime, bool, bool]]:
         """Return the values of `MILESTONE_COLUMNS` for each milestone."""
         number = self.number
@@ -76,8 +72,19 @@ CONTENT = (
     "segments",
     "gone",
 )
-DEAL_COLUMNS = ("id", "source", "deal_id", "digest", *CONTENT)
 MILESTONE_COLUMNS = ("deal", "name", "reached_at", "is_whole_day", "is_estimated")
+
+
+def columns_of(rows: Sequence[DealRow]) -> dict[str, Sequence[Any]]:
+    """Return what stands in each column of `deals` of new deals."""
+    contents = zip(*[row.content for row in rows], strict=True)
+    return {
+        "id": [row.number for row in rows],
+        "source": [row.deal.source for row in rows],
+        "deal_id": [row.deal.deal_id for row in rows],
+        "digest": [row.digest for row in rows],
+        **dict(zip(CONTENT, contents, strict=False)),
+    }
 
 
 def _keys_of(deal: Deal) -> tuple[bytes, ...]:

@@ -33,7 +33,7 @@ from convsync.store import (
     persons,
     row_digests,
 )
-from convsync.store.deal_row import CONTENT, DEAL_COLUMNS, DealRow, deal_of
+from convsync.store.deal_row import CONTENT, DealRow, columns_of, deal_of
 from convsync.store.given import numbers_given
 from convsync.store.schema import IS_UNCLEAR, deals, ledger, milestones
 from convsync.store.seen_rows import Seen
@@ -164,7 +164,8 @@ def look_again(connection: Connection, when: Mapping[int, datetime | None]) -> N
     """Set when each deal row is due to be looked at again; None: only when something changes."""
     never = [row for row, at in when.items() if at is None]
     if never:
-        is_set = deals.c.id.in_(_ROWS) & deals.c.reconcile_at.is_not(None)
+        asked = select(numbers_given(connection.dialect.name, "rows").c.value)
+        is_set = deals.c.id.in_(asked) & deals.c.reconcile_at.is_not(None)
         connection.execute(update(deals).where(is_set).values(reconcile_at=None), {"rows": never})
     later = [(at, row) for row, at in when.items() if at is not None]
     dialect.update_rows(connection, deals, ("reconcile_at",), later, key=("id",))
@@ -336,7 +337,7 @@ def _keep_row_digests(
 
 
 def _insert(connection: Connection, rows: Sequence[DealRow]) -> None:
-    dialect.insert_rows(connection, deals, DEAL_COLUMNS, [row.as_deal() for row in rows])
+    dialect.insert_columns(connection, deals, columns_of(rows), len(rows))
     milestone_rows.insert(connection, rows)
     deal_sums.add_new(connection, rows)
     deal_key_rows.insert(connection, rows)

@@ -128,11 +128,11 @@ def _sales(connection: Connection, members: Mapping[int, set[int]]) -> dict[int,
         row: EarlierSale(deal_id=deal_id, won_at=won_at, click_ids=click_ids_of(carried))
         for row, deal_id, won_at, carried in found
     }
-    return {
+    sales = {
         deal: [sold[other] for other in sorted(own) if other != deal and other in sold]
         for deal, own in members.items()
-        if own & sold.keys() - {deal}
     }
+    return {deal: theirs for deal, theirs in sales.items() if theirs}
 
 
 @cache

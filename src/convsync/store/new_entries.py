@@ -5,12 +5,13 @@ entry cannot have yet (a batch, an answer, anything told) is left to its column'
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection
 
 from convsync.model.ledger import State
-from convsync.model.planned import PlannedColumns, PlannedTogether
+from convsync.model.planned import PlannedColumns, PlannedTogether, joined
 from convsync.model.statement import Operation
 from convsync.store import dialect, sums
 from convsync.store.dialect import Alike
@@ -19,14 +20,20 @@ from convsync.store.schema import QUEUES, ledger
 
 
 def insert(connection: Connection, planned: Sequence[PlannedTogether]) -> None:
-    """Insert the entries; the sums follow.
+    """Insert the entries, those of a rule at once; the sums follow.
 
     Only `audit.write` calls this, with their events.
     """
-    for together in planned:
-        alike, own = columns_of(together)
-        dialect.insert_columns(connection, ledger, {**alike, **own}, len(together))
+    for _, of_rule in groupby(planned, key=_rule_of):
+        together = [*of_rule]
+        own = _own(joined([one.columns for one in together]))
+        columns = {**_alike(together[0]), **own}
+        dialect.insert_columns(connection, ledger, columns, len(own["id"]))
     sums.apply_planned(connection, planned)
+
+
+def _rule_of(planned: PlannedTogether) -> str:
+    return planned.rule.name
 
 
 def columns_of(

@@ -62,7 +62,7 @@ class GoogleAdAccount:
 
     def server_time(self) -> datetime | None:
         """Return the time at the endpoint; see AdAccount."""
-        from convsync.upload.google.server_clock import server_time
+        from convsync.upload.google.server_clock import server_time  # and `requests` with it
 
         return None if self._clock_url is None else server_time(self._clock_url)
 

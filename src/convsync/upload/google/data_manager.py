@@ -197,7 +197,7 @@ class DataManager:
             raise TransientError(
                 f"{self.name} returned no status for {request_id}: {what}."
             ) from error
-        note_time(response.url, response.headers, sent_at)
+        note_time(response, sent_at)
         verdict = verdict_of(response_json(response, self.name), response.status_code, batch, now)
         return logged(batch, verdict) if isinstance(verdict, Sequence) else verdict
 

@@ -174,7 +174,7 @@ class UserLists:
             raise TransientError(
                 f"{self.name} returned no status for {request_id}: {what}."
             ) from error
-        note_time(response.url, response.headers, sent_at)
+        note_time(response, sent_at)
         body = response_json(response, self.name)
         return members_verdict(body, response.status_code, request_id)
 
