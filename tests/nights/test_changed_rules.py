@@ -62,7 +62,7 @@ def test_a_new_action_counts_new_conversions_and_leaves_the_counted_ones(
 def test_another_account_in_the_place_of_one_that_counted_is_refused(
     counted: Company, sandbox: Sandbox
 ) -> None:
-    counted.configure((ACCOUNT, "555-666-7777"))
+    counted.configure(("123-456-7890", "555-666-7777"))
     wins(counted, FIRST, amount=150)
     with pytest.raises(UnsafePlanError, match=f"to account {ACCOUNT} that still count"):
         counted.night(NIGHT[1])
@@ -72,10 +72,22 @@ def test_another_account_in_the_place_of_one_that_counted_is_refused(
     assert counted.value(FIRST) == 150.0
 
 
+def test_a_destination_under_a_new_name_is_refused_while_something_counts(
+    counted: Company, sandbox: Sandbox
+) -> None:
+    counted.configure(("[destinations.google]", "[destinations.ads]"))
+    wins(counted, FIRST, amount=150)
+    with pytest.raises(UnsafePlanError, match=r"destinations\.ads reports to the same account"):
+        counted.night(NIGHT[1])
+    counted.configure()
+    counted.night(NIGHT[1])
+    assert counted.value(FIRST) == 150.0
+
+
 def test_an_account_through_which_nothing_was_counted_is_replaced_in_place(
     company: Company, sandbox: Sandbox
 ) -> None:
-    company.configure((ACCOUNT, "555-666-7777"))
+    company.configure(("123-456-7890", "555-666-7777"))
     company.night(NIGHT[0])
     company.configure()
     wins(company, FIRST)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from convsync.cli import options
+from convsync.cli.collector import start_is_over
 from convsync.cli.listening import Certificate, CertificateKey, Host, Port, Proxy
 from convsync.cli.options import DEFAULT_CONFIG, Config
 
@@ -32,6 +33,7 @@ def collect(
 
     tls = tls_of(certificate, certificate_key)
     application = collector_of(options.load(config))
+    start_is_over()
     serve(
         application,
         host=host,

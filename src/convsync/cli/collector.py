@@ -20,6 +20,10 @@ def spare_the_collector() -> None:
 
 
 def start_is_over() -> None:
-    """Leave what there is by now out of every look to come, and look as often as a night needs."""
-    gc.freeze()
-    gc.set_threshold(_NIGHT, 10, 10)
+    """Leave what there is by now out of every look to come, and look as often as a night needs.
+
+    Only the first call does: what a process makes later may be garbage one day.
+    """
+    if gc.get_threshold()[0] == _START:
+        gc.freeze()
+        gc.set_threshold(_NIGHT, 10, 10)

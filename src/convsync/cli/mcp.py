@@ -19,6 +19,7 @@ import typer
 
 from convsync import log
 from convsync.cli import options
+from convsync.cli.collector import start_is_over
 from convsync.cli.options import DEFAULT_CONFIG, Config
 from convsync.errors import OperatorError
 
@@ -56,7 +57,9 @@ def mcp(config: Config = DEFAULT_CONFIG, as_of: AsOf = None) -> None:
     if find_spec("mcp") is None:
         raise OperatorError("Assistants need a library: pip install 'convsync[mcp]'.")
     options.load(config)
-    server_of(Commands(config, as_of)).run("stdio")
+    server = server_of(Commands(config, as_of))
+    start_is_over()
+    server.run("stdio")
 
 
 class Commands:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from convsync.cli.collector import start_is_over
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def ledger(settings: "Settings") -> Iterator["Database"]:
 
     with closing(database_of(settings)) as database:
         migrate.require_current(database)
+        start_is_over()
         yield database
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from convsync.cli import options
+from convsync.cli.collector import start_is_over
 from convsync.cli.listening import Certificate, CertificateKey, Host, Port, Proxy
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config
 
@@ -78,6 +79,7 @@ def serve(
     tls = serving.tls_of(certificate, certificate_key)
     is_tls = tls is not None or proxy is not None
     page = page_of(settings, config, is_tls=is_tls, as_of=options.instant(as_of, settings))
+    start_is_over()
     serving.serve(
         page,
         host=host,

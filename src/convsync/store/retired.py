@@ -70,9 +70,12 @@ def retired(
     ]
 
 
-def counting_at(connection: Connection, destination: str) -> int:
-    """Return how many conversions may count that were sent through a destination."""
-    return sum(one.rows for one in _counting(connection) if one.destination == destination)
+def counting_through(connection: Connection) -> Counter[str]:
+    """Return how many conversions may count, by the destination through which they were sent."""
+    found = Counter[str]()
+    for one in _counting(connection):
+        found[one.destination] += one.rows
+    return found
 
 
 def _counting(connection: Connection) -> Iterator[LedgerSum]:

@@ -37,16 +37,16 @@ class Window:
         if after and len(found) < WIDTH:
             found += self._following(connection, 0, WIDTH - len(found))
         self._deals.clear()
-        self._deals.update((digest, deal) for deal, digest in found)
+        self._deals.update(found)
 
-    def _following(self, connection: Connection, after: int, limit: int) -> list[Any]:
+    def _following(self, connection: Connection, after: int, limit: int) -> list[tuple[bytes, int]]:
         found = (
-            select(row_digests.c.deal, row_digests.c.digest)
+            select(row_digests.c.digest, row_digests.c.deal)
             .where(row_digests.c.source == self._source, row_digests.c.deal > after)
             .order_by(row_digests.c.deal)
             .limit(limit)
         )
-        return [*connection.execute(found).all()]
+        return dialect.raw_rows(connection, found)
 
 
 def add(connection: Connection, source: str, digests: Mapping[int, bytes]) -> None:
