@@ -115,6 +115,7 @@ class Ledger:
     again: set[str] = field(default_factory=set)
     """The deals that the last night looked at because they were due."""
     nights: int = 0
+    by_origin: bool = False
 
     def night(self, arrivals: Iterable[Arrival]) -> None:
         """Read clicks and deals, join people, and decide what is due."""
@@ -132,7 +133,7 @@ class Ledger:
         self._decide(saved.changed)
         shared = shared_keys.note(self.connection, self.shared, sends_identifiers=False, now=now)
         crowded_keys.note(self.connection, self.shared.allowed, now=now)
-        persons.join(self.connection, shared=shared, now=now)
+        persons.join(self.connection, shared=shared, by_origin=self.by_origin, now=now)
         self.again = set()
         while due := deals.due(self.connection, now, limit=3):
             self.again |= {stored.deal.deal_id for stored in due}

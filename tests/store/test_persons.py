@@ -276,3 +276,17 @@ def test_new_deals_with_one_click_are_looked_at_again_where_their_customer_refus
     ledger.night([a_sale("D-1", PHONE, EMAIL), a_sale("D-2", PHONE), a_sighting("hers", PHONE)])
     assert ledger.again == again
     assert found_by(ledger, "D-2") == ("hers", MatchBasis.PHONE)
+
+
+@pytest.mark.parametrize("by_origin", [False, True], ids=["by clicks alone", "by origin too"])
+def test_all_keys_make_due_whom_something_new_joins_and_whom_plans_depend_on(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, *, by_origin: bool
+) -> None:
+    monkeypatch.setattr(persons, "MANY", 0)
+    ledger.by_origin = by_origin
+    ledger.night([a_sale("D-1", PHONE), a_sale("D-2", PHONE), a_sighting("hers", PHONE)])
+    assert ledger.again == ({"D-1", "D-2"} if by_origin else set())
+    ledger.night([a_sale("D-3", EMAIL), a_sale("D-4", EMAIL), a_sighting("his", EMAIL)])
+    assert ledger.again == ({"D-3", "D-4"} if by_origin else set())
+    ledger.night([a_sale("D-5", PHONE)])
+    assert ledger.again == {"D-1", "D-2", "D-5"}

@@ -77,7 +77,7 @@ class ChunkPlanner:
         candidates = heard.without_refused(connection, kin.candidates)
         entries = self._entries(connection, known, only)
         known_now = heard.with_consent(connection, chunk)
-        if any(rule.needs_origins for rule in services.rules):
+        if services.needs_origins:
             known_now = origins.with_origins(connection, known_now, candidates)
         return reconcile_chunk(
             known_now,

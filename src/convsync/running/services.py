@@ -130,6 +130,11 @@ class Services:
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
     by: str = field(default_factory=os_user)
 
+    @property
+    def needs_origins(self) -> bool:
+        """True where a rule's values go by where a deal began."""
+        return any(rule.needs_origins for rule in self.rules)
+
     def require_right_clock(self) -> None:
         """Raise OperatorError where a server's clock is too far from our own."""
         skew, allowed = self.servers.largest, self.run_limits.clock_tolerance

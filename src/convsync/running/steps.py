@@ -266,17 +266,17 @@ class Work:
 
         Keys that too many deals have join nobody, so these are found before.
         """
-        sends = any(rule.has_enhanced_conversions for rule in self.services.rules)
-        sends = sends or bool(self.services.audiences)
+        services, now = self.services, self.session.now
+        sends = any(rule.has_enhanced_conversions for rule in services.rules)
+        sends = sends or bool(services.audiences)
         with self.session.transaction("join people") as connection:
-            terms = allowed_keys.added_to(connection, self.services.shared_keys)
+            terms = allowed_keys.added_to(connection, services.shared_keys)
             said = f"{terms.most} {sends} {sorted(key.hex() for key in terms.allowed)}"
             if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
-                now = self.session.now
                 shared = shared_keys.note(connection, terms, sends_identifiers=sends, now=now)
                 crowded_keys.note(connection, terms.allowed, now=now)
                 runs.remember(connection, _SHARED, said)
-                persons.join(connection, shared=shared, now=now)
+                persons.join(connection, shared=shared, by_origin=services.needs_origins, now=now)
 
     def _notice_new_rules(self) -> None:
         """Make every deal due where the rules are not those of the last run."""

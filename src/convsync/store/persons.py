@@ -109,11 +109,15 @@ def note_changed(connection: Connection, rows: Collection[int]) -> None:
         note_news(connection, found.params(rows=sorted(rows)))
 
 
-def join(connection: Connection, *, shared: Collection[int], now: datetime) -> None:
+def join(
+    connection: Connection, *, shared: Collection[int], now: datetime, by_origin: bool = False
+) -> None:
     """Join what is new to the persons there are; every deal is due that this may decide anew.
 
     To be called once all deals and clicks were read, and it is known which keys are shared;
     `shared` says of what kinds the keys are that several deals have in common and that join them.
+    Where plans go `by_origin`, one depends on what was planned before, and all that are joined are
+    due.
     """
     if not is_needed(connection):
         connection.execute(delete(person_news))
@@ -121,7 +125,8 @@ def join(connection: Connection, *, shared: Collection[int], now: datetime) -> N
     behind, last = _last_joined(connection), _last(connection, deals)
     changed = set(connection.execute(select(person_news.c.deal)).scalars())
     if len(changed) + last - behind > MANY:
-        _join_all(connection, changed, behind, last, shared=shared, now=now)
+        known_upto = last if by_origin else behind
+        _join_all(connection, changed, known_upto, last, shared=shared, now=now)
     elif news := changed.union(range(behind + 1, last + 1)):
         _join_few(connection, news, now)
     connection.execute(delete(person_news))
@@ -174,9 +179,8 @@ def _join_all(
         _write(connection, changed, after, now, were_any=bool(before))
         for deal in changed:
             moved[deal] = 1
-        known = [deal for deal in after if deal <= behind or deal in news]
-        everyone.note_known(known)
-        everyone.touch([*known, *(deal for deal in after if deal > behind or moved[deal])])
+        everyone.note_known(deal for deal in after if deal <= behind or deal in news)
+        everyone.touch(deal for deal in after if deal in changed or deal in news)
     may_change = everyone.let_decide_anew(connection)
     for some in _some_of(last):
         people = _members_among(everyone, some)
