@@ -103,8 +103,6 @@ def test_a_batch_holds_rows_of_one_action(database: Database) -> None:
         assert portions.next_action(connection, NOW) == ACTION
         assert portions.next_action(connection, NOW, 2) == OTHER
         assert portions.next_action(connection, NOW, 3) is None
-        assert portions.count(connection, ACTION, NOW) == 1
-        assert portions.count(connection, ACTION, NOW, 2) == 0
     assert deal_ids(database, reserve(database, action=OTHER)) == ["other"]
     assert deal_ids(database, reserve(database)) == ["one"]
     with database.reading() as connection:
