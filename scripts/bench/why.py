@@ -8,38 +8,36 @@ from collections.abc import Mapping
 
 _NIGHT = """\
 The profile is flat: no stage takes more than a fifth of the night, and each is many small
-steps. By library (`perf record -e cpu-clock`), 60% is Python's interpreter, 15% SQLite, 10% the
-kernel, a third of that writing pages, 7% memory, and 2% each hashing and msgspec. So most of it
-is no longer rows, but objects that are made and taken apart between a column of CSV and a
-request: a deal, its keys, its click, the conversion, its statement, its row. Chunks of twice
-the deals changed nothing that could be measured; no function of ours is on top of the stack in
-more than 3% of the samples. A ledger row takes 9 CPU us of SQLite to write, reserve and settle,
-a quarter of it pages: one for the index on order IDs, which come in no order and took 5 until
-it was made once all is planned (`store.order_index`), a fifth of one for the foreign key, and
-two thirds for the indexes on what is open and on batches. To send it takes Python 4.4 to read
-it and make its statement, 1.9 for its event, and 0.7 for its part in the sums. The start is
-close to a tenth: 1,300 modules, of which none takes more than a fiftieth of it. What would
-help: to plan what is usual column by column, as it is read and written, worth perhaps a
-twentieth; a conversion's rule, milestone and action as one number; and its milestone in the
-deal's row, at most a sixtieth, which is what milestones take to write. To look clicks up by the
-keys of a chunk, instead of the rows of its deals, would cost a seventh more of that query;
-pages of 8 KB changed nothing. Compiling the hot modules ahead of time would bring too little to
-ship a compiler's output for it: Cython 3.3 took 7% off the CPU seconds (116 modules as they
-are, median of seven pairs of nights) and added 70 MB of memory, mypyc 2.4 took 5% off (39
-modules, three pairs). More of them mypyc cannot compile as they are, for it drops the keywords
-of a class, so that a frozen Struct is frozen no longer, and it takes no row of SQLAlchemy's
-where a tuple is meant."""
+steps. By library (`perf record -e cpu-clock`), 62% is Python's interpreter, 14% SQLite, 8% the
+kernel, 7% memory, and 2% each hashing and msgspec. A deal takes 606,000 instructions, and the
+night as many as 12,000 deals beside them (`valgrind --tool=cachegrind`, nights of 4,000 and of
+12,000). What is usual is planned as columns, from the decision to the ledger's row and its
+event, and a request is written from the ledger's columns: that took 16% off the instructions of
+a deal. What is left of objects is the deal, its keys and its click, between a column of CSV and
+a row: to do without the deal as well, from the file to the ledger, is worth perhaps a twelfth,
+and every step between that looks at deals one by one would have to learn of it. SQLite writes
+ten rows and index entries a deal, where the bare tables write four. A conversion's rule,
+milestone and action as one number, and its milestone in the deal's row, would be worth a
+sixtieth each. Chunks of half or twice the deals take as many instructions; pages of 8 KB
+changed nothing. Compiling the hot modules ahead of time would bring too little to ship a
+compiler's output for it: Cython 3.3 took 7% off the CPU seconds (116 modules as they are,
+median of seven pairs of nights) and added 70 MB of memory, mypyc 2.4 took 5% off (39 modules,
+three pairs). More of them mypyc cannot compile as they are, for it drops the keywords of a
+class, so that a frozen Struct is frozen no longer, and it takes no row of SQLAlchemy's where a
+tuple is meant."""
 
 WHY: Mapping[str, str] = {
     "cpu": _NIGHT,
-    "lean": "The bare tables name nothing and can change nothing; see `cpu`.",
+    "lean": f"""\
+The bare tables name nothing, can change nothing and account for nothing. {_NIGHT}""",
     "latency": """\
-The night is busy, not waiting: by the clock it takes little more than its CPU seconds, of which 96%
-are one thread's. It reserves and settles there between its requests, so few are ever in flight at
-once, and room for sixteen would stay empty; and while it reads and plans, none is, because the
-whole plan is weighed before its first request leaves. What makes `cpu` smaller makes this larger. A
-second process that parses ahead gains little: to hand a deal over as MessagePack and take it apart
-again costs 60% of what parsing it costs, by pickle 190%. So it would take a sixteenth off the
+The night is busy, not waiting: while it reads and plans, no request is under way, because the whole
+plan is weighed before the first leaves; that takes two thirds of it by the clock. Then eight
+requests at a time, of 2,000 rows and 400 ms each, need 2.5 seconds whatever Python does. What makes
+`cpu` smaller makes this larger. A thread that parses ahead while the database is at work took 5%
+more CPU and a hundredth off the clock: Python gives way to it at each step of SQLite's, and gets
+back its turn late. A second process gains little: to hand a deal over as MessagePack and take it
+apart again costs 60% of what parsing it costs, by pickle 190%. So it would take a sixteenth off the
 clock, a ninth if it made the digests of rows and keys as well, and add a tenth to `cpu`.""",
     "drt-core": """\
 See `latency`: convsync's seconds hold the whole night, drt-core's the upload alone.""",

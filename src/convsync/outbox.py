@@ -31,7 +31,7 @@ from convsync.model.outcome import Outcome, Untried
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Batch, Statement
 from convsync.retrying import RetryPolicy
-from convsync.sending.calls import Attempt, PacedCalls, at_a_time, evened_out
+from convsync.sending.calls import Attempt, PacedCalls, at_a_time
 from convsync.sending.lost_answers import LostAnswers
 from convsync.sending.settling import AnsweredBatch, Settling
 from convsync.store import batches, portions
@@ -273,22 +273,18 @@ class Outbox:
         self, action: ConversionAction, destination: Destination, only: Portion
     ) -> Iterator[ReservedBatch]:
         """Yield batches that are reserved, one whenever there is room for its request."""
-        with self._database.reading() as connection:
-            rows = portions.count(connection, action, self._session.now, only)
-        at_once = destination.requests_in_flight
-        most = evened_out(max(rows, 1), destination.max_batch, at_once=at_once)
         self._reserves_more = True
-        while (batch := self._settle_and_reserve(action, destination, only, most)) is not None:
+        while (batch := self._settle_and_reserve(action, destination, only)) is not None:
             yield batch
         self._reserves_more = False
 
     def _settle_and_reserve(
-        self, action: ConversionAction, destination: Destination, only: Portion, most: int
+        self, action: ConversionAction, destination: Destination, only: Portion
     ) -> ReservedBatch | None:
         """Settle what was answered, and reserve what may leave next, None where nothing may."""
         with self._settling.transaction(self._answered, or_else="reserve") as connection:
             settled = [self._settling.write(connection, one) for one in self._answered]
-            reserved = self._reserve(connection, action, destination, only, most)
+            reserved = self._reserve(connection, action, destination, only)
         self._answered = []
         self._settling.note(settled)
         return reserved
@@ -299,10 +295,9 @@ class Outbox:
         action: ConversionAction,
         destination: Destination,
         only: Portion,
-        most: int,
     ) -> ReservedBatch | None:
         now, run_id = self._session.now, self._session.run_id
-        limit = min(self._limit or most, most)
+        limit = min(self._limit or destination.max_batch, destination.max_batch)
         rows = batches.ready(connection, action, limit=limit, now=now, only=only)
         if not rows:
             return None

@@ -13,7 +13,7 @@ from convsync.errors import (
     UnexpectedResponseError,
 )
 from convsync.retrying import RetryPolicy
-from convsync.sending.calls import Attempt, PacedCalls, at_a_time, evened_out
+from convsync.sending.calls import Attempt, PacedCalls, at_a_time
 from convsync.store.database import Database
 from convsync.upload.destination import UNLIMITED
 
@@ -171,21 +171,3 @@ def test_what_was_made_ready_and_may_no_longer_leave_comes_back_without_an_answe
     *answered, last = [(item.number, answer) for item, answer in answers]
     assert (sorted(answered), last) == ([(0, True), (1, True)], (2, None))
     assert sorted(called) == [0, 1]
-
-
-@pytest.mark.parametrize(
-    ("rows", "most", "at_once", "each"),
-    [
-        pytest.param(100_000, 2_000, 8, 1_786, id="the last round is as full as the others"),
-        pytest.param(96_000, 2_000, 8, 2_000, id="it is full anyway"),
-        pytest.param(96_001, 2_000, 8, 1_715, id="a single row is no request of its own"),
-        pytest.param(16_001, 2_000, 8, 2_000, id="not for many more requests"),
-        pytest.param(100_000, 2_000, 1, 2_000, id="one at a time"),
-        pytest.param(3_000, 2_000, 4, 2_000, id="few rows are few requests"),
-        pytest.param(1, 2_000, 8, 2_000, id="one row"),
-    ],
-)
-def test_requests_are_evened_out_so_that_the_last_leave_together(
-    rows: int, most: int, at_once: int, each: int
-) -> None:
-    assert evened_out(rows, most, at_once=at_once) == each

@@ -172,6 +172,9 @@ class DealRows:
         ordinary: Mapping[int, Deal] = {}
         if self._ordinary is not None:
             ordinary = self._ordinary.read([row for row in rows if isinstance(row, NumberedRow)])
+        if len(ordinary) == len(rows):  # as mostly, and in their order
+            yield from ordinary.values()
+            return
         for row in rows:
             if isinstance(row, Unchanged):
                 yield row

@@ -67,21 +67,6 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
     pool.shutdown()
 
 
-def evened_out(rows: int, most: int, *, at_once: int) -> int:
-    """Return how many rows each request gets, of so many that it may have at `most`.
-
-    So many requests are under way `at_once` that the last few would leave alone, and the others'
-    places stay empty meanwhile: rather all are a little smaller, and the last leave together. Not
-    where that takes many more requests: each counts towards quotas, and asks for its verdict.
-    """
-    needed = -(-rows // most)
-    evened = -(-needed // at_once) * at_once
-    return most if evened > needed * _MORE_REQUESTS else -(-rows // evened)
-
-
-_MORE_REQUESTS = 1.2
-
-
 def at_a_time(
     departing: Iterator[Item],
     call: Callable[[Item], Answer],

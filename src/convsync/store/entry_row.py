@@ -1,12 +1,13 @@
 """How an entry of the ledger is written as a row, and read back, its statement word for word."""
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.json import Decoder
 from pydantic_core import to_json
 from sqlalchemy import (
     BigInteger,
@@ -273,18 +274,30 @@ def _statement(
 _NO_EXTRAS = Extras()
 
 
+class _KeptExtras(Struct, frozen=True):
+    """What `extras_of` writes, as it is read back."""
+
+    consent: tuple[ConsentStatus, ConsentStatus] | None = None
+    customer_type: CustomerType | None = None
+    emails: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
+    clicked_at: datetime | None = None
+
+
+_read_extras = Decoder(_KeptExtras).decode
+
+
 @lru_cache(maxsize=64)
 def _as_extras(text: str) -> Extras:
     """Return what `extras_of` wrote; most rows of a batch have the same, a consent alone."""
-    extras = json.loads(text)
-    kind = extras.get("customer_type")
-    emails, phones = extras.get("emails", ()), extras.get("phones", ())
+    kept = _read_extras(text)
     return Extras(
-        identifiers=Identifiers(emails=tuple(emails), phones=tuple(phones)),
-        consent=_as_consent(extras),
-        customer_type=None if kind is None else CustomerType(kind),
-        variables=extras.get("variables", {}),
-        clicked_at=datetime.fromisoformat(at) if (at := extras.get("clicked_at")) else None,
+        identifiers=Identifiers(emails=kept.emails, phones=kept.phones),
+        consent=UNSPECIFIED if kept.consent is None else _consent_of(*kept.consent),
+        customer_type=kept.customer_type,
+        variables=kept.variables,
+        clicked_at=kept.clicked_at,
     )
 
 
@@ -311,10 +324,8 @@ def _action(destination: str, action_id: str) -> ConversionAction:
     return ConversionAction(destination=destination, action_id=action_id)
 
 
-def _as_consent(extras: Mapping[str, Any]) -> Consent:
-    if "consent" not in extras:
-        return UNSPECIFIED
-    user_data, personalization = map(ConsentStatus, extras["consent"])
+@cache
+def _consent_of(user_data: ConsentStatus, personalization: ConsentStatus) -> Consent:
     return Consent(ad_user_data=user_data, ad_personalization=personalization)
 
 

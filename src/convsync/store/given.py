@@ -1,9 +1,9 @@
 """Numbers handed over with a query, as a table of their own to begin a join with."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import json
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
@@ -38,7 +38,7 @@ class Numbers(TypeDecorator[Sequence[int]]):
     def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> Any:
         """Return what the driver takes."""
         numbers = list(value or ())
-        return json.dumps(numbers) if dialect.name == "sqlite" else numbers
+        return json.encode(numbers).decode() if dialect.name == "sqlite" else numbers
 
 
 def numbers_given(dialect_name: str, parameter: str) -> TableValuedAlias:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, TextClause, exists, func, select
+from sqlalchemy import ColumnElement, Connection, TextClause, exists, select
 
 from convsync.model.ledger import LedgerEntry, State
 from convsync.model.rule import ConversionAction
@@ -51,21 +51,6 @@ def next_action(
         if first := connection.execute(found).first():
             return ConversionAction(destination=first.destination, action_id=first.action_id)
     return None
-
-
-def count(
-    connection: Connection, action: ConversionAction, now: datetime, only: Portion = None
-) -> int:
-    """Return how many rows of an action are ready to go out."""
-    of_action = (
-        ledger.c.destination == action.destination,
-        ledger.c.action_id == action.action_id,
-    )
-    counts = [
-        select(func.count()).select_from(ledger).where(*conditions, *of_action)
-        for conditions in conditions_of(now, only)
-    ]
-    return sum(connection.execute(one).scalar_one() for one in counts)
 
 
 def entries(connection: Connection, now: datetime, only: Portion = None) -> Iterator[LedgerEntry]:
