@@ -16,7 +16,10 @@ STAGES: Mapping[str, tuple[str, ...]] = {
         "sqlalchemy.engine.default:DefaultDialect.do_commit",
         "convsync.store.database:Database.close",
     ),
-    "protobuf": ("convsync.upload.google.data_manager_requests",),
+    "protobuf": (
+        "convsync.upload.google.data_manager_events",
+        "convsync.upload.google.data_manager_requests",
+    ),
     "audit": ("convsync.audit:record", "convsync.store.audit_log", "convsync.model.chain"),
     "reserve": ("convsync.outbox:Outbox._reserve", "convsync.outbox:Outbox._next_action"),
     "settle": (

@@ -10,7 +10,7 @@ _NIGHT = """\
 The profile is flat: no stage takes more than a fifth of the night, and each is many small
 steps. By library (`perf record -e cpu-clock`), 62% is Python's interpreter, 14% SQLite, 8% the
 kernel, 7% memory, and 2% each hashing and msgspec. A deal takes 606,000 instructions, and the
-night as many as 12,000 deals beside them (`valgrind --tool=cachegrind`, nights of 4,000 and of
+rest of the night as many as 12,000 deals (`valgrind --tool=cachegrind`, nights of 4,000 and of
 12,000). What is usual is planned as columns, from the decision to the ledger's row and its
 event, and a request is written from the ledger's columns: that took 16% off the instructions of
 a deal. What is left of objects is the deal, its keys and its click, between a column of CSV and
@@ -31,14 +31,14 @@ WHY: Mapping[str, str] = {
     "lean": f"""\
 The bare tables name nothing, can change nothing and account for nothing. {_NIGHT}""",
     "latency": """\
-The night is busy, not waiting: while it reads and plans, no request is under way, because the whole
-plan is weighed before the first leaves; that takes two thirds of it by the clock. Then eight
-requests at a time, of 2,000 rows and 400 ms each, need 2.5 seconds whatever Python does. What makes
-`cpu` smaller makes this larger. A thread that parses ahead while the database is at work took 5%
-more CPU and a hundredth off the clock: Python gives way to it at each step of SQLite's, and gets
-back its turn late. A second process gains little: to hand a deal over as MessagePack and take it
-apart again costs 60% of what parsing it costs, by pickle 190%. So it would take a sixteenth off the
-clock, a ninth if it made the digests of rows and keys as well, and add a tenth to `cpu`.""",
+For three fifths of the night by the clock no request is under way: it reads and plans, and the
+whole plan is weighed before the first leaves. Then eight requests at a time, of 2,000 rows and 400
+ms each, need 2.5 seconds whatever Python does. What makes `cpu` smaller makes this larger. A
+thread that parses ahead while the database is at work took 5% more CPU and a hundredth off the
+clock: Python gives way to it at each step of SQLite's, and gets back its turn late. A second
+process gains little: to hand a deal over as MessagePack and take it apart again costs 60% of what
+parsing it costs, by pickle 190%. So it would take a sixteenth off the clock, a ninth if it made
+the digests of rows and keys as well, and add a tenth to `cpu`.""",
     "drt-core": """\
 See `latency`: convsync's seconds hold the whole night, drt-core's the upload alone.""",
     "join": """\
