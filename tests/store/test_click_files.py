@@ -91,6 +91,20 @@ def test_a_log_read_on_leaves_what_reading_it_whole_each_time_leaves(
             assert content(read_on) == content(read_whole)
 
 
+def test_a_last_row_that_was_cut_off_leaves_the_quarantine_once_the_rest_of_it_is_there(
+    database: Database, tmp_path: Path
+) -> None:
+    path = tmp_path / "clicks.csv"
+    path.write_text(f"{HEADER}never,e,\n2026-02-01T10:00:00Z,b")
+    imported(database, path)
+    assert content(database)[2] == ["clicks.csv:2", "clicks.csv:3"]
+    path.write_text(f"{path.read_text()},v1\n")
+    assert imported(database, path).passed_over == 2
+    found, _, quarantined = content(database)
+    assert len(found) == 1
+    assert quarantined == ["clicks.csv:2"]
+
+
 @contextmanager
 def a_database(kind: Kind) -> Iterator[Database]:
     url = kind.migrated()

@@ -52,9 +52,9 @@ def release_clicks(
 
     Lines of a file that were `passed_over` are as they were, and so is what was wrong with them.
     """
+    run_id = session.run_id
     if isinstance(source, ReadsOn):
-        whole, places = not passed_over, f"{Path(source.place).name}:"
-    else:
-        whole, places = window.since == EPOCH, f"{source.name} row "
-    if whole:
-        quarantine.release_unseen(connection, source.name, session.run_id, places)
+        places = f"{Path(source.place).name}:"
+        quarantine.release_unseen(connection, source.name, run_id, places, behind=passed_over)
+    elif window.since == EPOCH:
+        quarantine.release_unseen(connection, source.name, run_id, f"{source.name} row ")

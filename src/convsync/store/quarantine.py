@@ -107,13 +107,20 @@ def has_unread(connection: Connection, source: str, run_id: int) -> bool:
     return connection.execute(found).first() is not None
 
 
-def release_unseen(connection: Connection, source: str, run_id: int, place: str = "") -> None:
+def release_unseen(
+    connection: Connection, source: str, run_id: int, place: str = "", *, behind: int = 0
+) -> None:
     """Drop what this run, which passed over every record of a source, did not find again.
 
-    `place` is what all places begin with that it passed over, such as a file's name.
+    `place` is what all places begin with that it passed over, such as a file's name. Where it began
+    `behind` so many lines, the lines' numbers follow, and those before are left.
     """
     is_unseen = (quarantine.c.source == source) & (quarantine.c.run_id != run_id)
     is_there = quarantine.c.place.startswith(place, autoescape=True)
+    if behind:
+        found = connection.execute(select(quarantine.c.place).where(is_unseen, is_there)).scalars()
+        later = [one for one in found if int(one.removeprefix(place)) > behind]
+        is_there = quarantine.c.place.in_(later)
     connection.execute(delete(quarantine).where(is_unseen, is_there))
 
 
