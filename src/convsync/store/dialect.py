@@ -247,10 +247,13 @@ def add_to_rows(
     if rows:
         columns = (*key, *amounts)
         sums = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in amounts)
-        insert = _insert_of(table, columns, _mark(connection))
-        statement = f"{insert} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}"
+        adding = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}"
         given = _converted(connection, [table.c[name] for name in columns], rows)
-        connection.exec_driver_sql(statement, list(zip(*given, strict=True)))
+        if connection.dialect.name == "sqlite":
+            statement = f"{_insert_of(table, columns)} {adding}"
+            connection.exec_driver_sql(statement, list(zip(*given, strict=True)))
+        else:
+            postgresql_bulk.insert_few(connection, table, columns, given, adding)
 
 
 def _mark(connection: Connection) -> str:
@@ -281,8 +284,8 @@ def _converted(
     ]
 
 
-def _insert_of(table: Table, columns: Sequence[str], mark: str = "?") -> str:
-    marks = ", ".join([mark] * len(columns))
+def _insert_of(table: Table, columns: Sequence[str]) -> str:
+    marks = ", ".join("?" * len(columns))
     return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
 
 

@@ -1,7 +1,7 @@
 """Many rows at once, as PostgreSQL takes them best. Only `dialect` calls this.
 
 - In by COPY, which costs client and server a fifth of an INSERT for each row.
-- Changed by one UPDATE that joins arrays, a column each.
+- Changed by one UPDATE that joins arrays, a column each; added to by one INSERT of such arrays.
 - Statistics are not there yet when a first night needs them: autovacuum gathers them a minute after
   the fact, or never. So whoever loads a table leaves statistics of it behind, in the same commit,
   whenever it has grown much since it last had some. Only columns that rows are found by are looked
@@ -60,7 +60,7 @@ def update_rows(
 ) -> None:
     """Set columns of rows, given column by column with the key last; each key stands there once."""
     names = (*columns, *key)
-    arrays = ", ".join(f"%s::{_array_of(connection, table.c[name].type)}" for name in names)
+    arrays = _arrays(connection, table, names)
     changes = ", ".join(f"{name} = given.{name}" for name in columns)
     condition = " AND ".join(f"{table.name}.{name} = given.{name}" for name in key)
     statement = (
@@ -68,6 +68,29 @@ def update_rows(
         f"FROM unnest({arrays}) AS given({', '.join(names)}) WHERE {condition}"
     )
     connection.exec_driver_sql(statement, tuple(map(list, values)))
+
+
+def insert_few(
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    values: Iterable[Sequence[Any]],
+    otherwise: str,
+) -> None:
+    """Insert rows given column by column, by one statement, which ends in what it does `otherwise`.
+
+    That is where a row is there already, which COPY would not take.
+    """
+    names = ", ".join(columns)
+    arrays = _arrays(connection, table, columns)
+    statement = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) {otherwise}"  # noqa: S608
+    connection.exec_driver_sql(statement, tuple(map(list, values)))
+
+
+def _arrays(connection: Connection, table: Table, columns: Sequence[str]) -> str:
+    """Return parameters that are arrays of what columns hold."""
+    types = [_array_of(connection, table.c[name].type) for name in columns]
+    return ", ".join(f"%s::{name}" for name in types)
 
 
 def _array_of(connection: Connection, type_: TypeEngine[Any]) -> str:
