@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.cli.page import PASSWORD
@@ -26,7 +27,20 @@ def another_page(browser: Chrome) -> Iterator[None]:
     """Wait until what is done here has led to another page."""
     before = browser.find_element(By.TAG_NAME, "html")
     yield
-    WebDriverWait(browser, 60).until(staleness_of(before))
+    WebDriverWait(browser, 60).until(lambda _: _is_gone(before))
+
+
+def _is_gone(element: WebElement) -> bool:
+    """True where the page of an element is no more; asked in between, Chrome calls it an error."""
+    try:
+        element.is_enabled()
+    except StaleElementReferenceException:
+        return True
+    except WebDriverException as error:
+        if "does not belong to the document" in str(error):
+            return True
+        raise
+    return False
 
 
 def signs_in(browser: Chrome, name: str) -> None:
