@@ -7,7 +7,7 @@ A text stands on the page where its figure misses. Shares are of a first night o
 from collections.abc import Mapping
 
 _NIGHT = """\
-The profile is flat: no stage takes more than a fifth of the night, and each is many small
+The profile is flat: no stage takes more than a quarter of the night, and each is many small
 steps. By library (`perf record -e cpu-clock`), 62% is Python's interpreter, 14% SQLite, 8% the
 kernel, 7% memory, and 2% each hashing and msgspec. A deal takes 606,000 instructions, and the
 rest of the night as many as 12,000 deals (`valgrind --tool=cachegrind`, nights of 4,000 and of
