@@ -28,7 +28,7 @@ from msgspec import Struct, structs
 from convsync.model.click import ClickId
 from convsync.model.conversion import Conversion
 from convsync.model.ledger import ANSWERED, IN_FLIGHT, LedgerEntry, State
-from convsync.model.money import Money
+from convsync.model.money import Money, add_to
 from convsync.model.outcome import NotSent, Reason, Waiting
 from convsync.model.planned import PlannedColumns
 from convsync.model.statement import Operation, OrderId, Statement
@@ -287,9 +287,6 @@ def _was_answered(entry: LedgerEntry, correction: Statement) -> bool:
     return entry.state in ANSWERED and (entry.operation, entry.value) == content
 
 
-_NOTHING = Decimal(0)
-
-
 @dataclass(slots=True)
 class PlanSummary:
     """A plan in numbers, added up item by item; it stays small however long the plan is.
@@ -312,13 +309,8 @@ class PlanSummary:
     def add_new(self, planned: PlannedColumns) -> None:
         """Count in new conversions that are planned without an item each."""
         self.steps[Step.NEW] += len(planned.numbers)
-        currencies = set(planned.currencies)
-        for currency in currencies:
-            amounts = planned.amounts
-            if len(currencies) > 1:
-                of_each = zip(amounts, planned.currencies, strict=True)
-                amounts = [amount for amount, stated in of_each if stated == currency]
-            self.value[currency] = sum(amounts, self.value.get(currency, _NOTHING))
+        for currency, amount in zip(planned.currencies, planned.amounts, strict=True):
+            add_to(self.value, currency, amount)
         if self.is_compared:
             said = planned.order_ids, planned.amounts, planned.currencies, planned.clicks
             for order_id, amount, currency, click in zip(*said, strict=True):
@@ -334,8 +326,7 @@ class PlanSummary:
         if item.reason is not None:
             self.reasons[item.step, item.reason] += times
         if (value := item.value) is not None:
-            so_far = self.value.get(value.currency, _NOTHING)
-            self.value[value.currency] = so_far + times * value.amount
+            add_to(self.value, value.currency, times * value.amount)
             if self.is_compared:
                 click = None if item.statement is None else item.statement.click_id
                 self._digest ^= _fingerprint(item.step, item.order_id, value, click)

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TypeVar
 
 from msgspec import Struct, structs
 
+Currency = TypeVar("Currency", str, str | None)
 _PLACES = {
     currency: places
     for places, currencies in {
@@ -68,7 +70,7 @@ class Money(Struct, frozen=True, kw_only=True, gc=False):
         return _PLACES.get(self.currency, 2)
 
 
-def add_to(sums: dict[str | None, Decimal], currency: str | None, amount: Decimal) -> None:
+def add_to(sums: dict[Currency, Decimal], currency: Currency, amount: Decimal) -> None:
     """Add an amount to the sum of its currency."""
     sums[currency] = sums.get(currency, Decimal(0)) + amount
 

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from convsync.model.identifiers import Identifiers
 from convsync.model.ledger import LedgerEntry
+from convsync.model.money import add_to
 from convsync.model.outcome import Matched
 from convsync.model.record import amount_text
 from convsync.model.statement import Operation, Statement
@@ -43,8 +44,7 @@ class Outgoing(Struct):
             self.count[name] = self.count.get(name, 0) + 1
             if entry.value is not None:
                 sums = self.value.setdefault(name, {})
-                currency = entry.value.currency
-                sums[currency] = sums.get(currency, Decimal(0)) + entry.value.amount
+                add_to(sums, entry.value.currency, entry.value.amount)
             yield entry
 
     @property

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from convsync import audit, log
 from convsync.model.event import Event, EventKind
 from convsync.model.ledger import ANSWERED, Move, MoveTogether, State
+from convsync.model.money import add_to
 from convsync.model.moves import released, settled, settled_together
 from convsync.model.outcome import Accepted, Deferred, Outcome, Untried
 from convsync.model.rule import ConversionAction
@@ -67,7 +68,7 @@ class Uploaded:
     def add_sent(self, batch: ReservedBatch, answers: "Answers") -> int:
         """Count in what the platform took of a batch; return how many rows these are."""
         for currency, amount in batch.rows.amounts(answers.numbers_in(_TAKEN)).items():
-            self.value[currency] = self.value.get(currency, Decimal(0)) + amount
+            add_to(self.value, currency, amount)
         taken = answers.kinds.total() - answers.kinds[EventKind.UNTRIED]
         self.sent += taken
         return taken
