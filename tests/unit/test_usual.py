@@ -79,7 +79,7 @@ def rows_in(done: Reconciled) -> dict[int, dict[str, Any]]:
         for move in done.moves
     }
     for planned in done.planned:
-        alike, own = new_entries.columns_of(planned)
+        alike, own = new_entries.columns_of([planned])
         same = {name: one.value for name, one in alike.items()}
         for values in zip(*own.values(), strict=True):
             row = {**BY_DEFAULT, **same, **dict(zip(own, values, strict=True))}

@@ -25,10 +25,8 @@ def insert(connection: Connection, planned: Sequence[PlannedTogether]) -> None:
     Only `audit.write` calls this, with their events.
     """
     for _, of_rule in groupby(planned, key=_rule_of):
-        together = [*of_rule]
-        own = _own(joined([one.columns for one in together]))
-        columns = {**_alike(together[0]), **own}
-        dialect.insert_columns(connection, ledger, columns, len(own["id"]))
+        alike, own = columns_of([*of_rule])
+        dialect.insert_columns(connection, ledger, {**alike, **own}, len(own["id"]))
     sums.apply_planned(connection, planned)
 
 
@@ -37,10 +35,10 @@ def _rule_of(planned: PlannedTogether) -> str:
 
 
 def columns_of(
-    planned: PlannedTogether,
+    of_rule: Sequence[PlannedTogether],
 ) -> tuple[Mapping[str, Alike], Mapping[str, Sequence[Any]]]:
-    """Return the columns in which the entries are alike, and those in which they differ."""
-    return _alike(planned), _own(planned.columns)
+    """Return the columns in which a rule's entries are alike, and those in which they differ."""
+    return _alike(of_rule[0]), _own(joined([planned.columns for planned in of_rule]))
 
 
 def _alike(planned: PlannedTogether) -> Mapping[str, Alike]:

@@ -181,19 +181,17 @@ def _join_all(
         everyone.note_known(deal for deal in after if deal <= behind or deal in news)
         everyone.touch(deal for deal in after if deal in changed or deal in news)
     may_change = everyone.let_decide_anew(connection)
+
+    def is_concerned(deal: int, *, is_crowd: bool) -> bool:
+        if everyone.is_new(deal):
+            return bool(may_change[deal]) and not is_crowd
+        return bool(moved[deal]) or (everyone.is_touched(deal) and not is_crowd)
+
     for some in _some_of(last):
         people = _members_among(everyone, some)
         parted = {deal for deal in some if moved[deal] and deal not in people}
-        concerned = (
-            deal
-            for deal, (_, is_crowd) in people.items()
-            if (
-                may_change[deal] and not is_crowd
-                if everyone.is_new(deal)
-                else moved[deal] or (everyone.is_touched(deal) and not is_crowd)
-            )
-        )
-        make_due(connection, parted.union(concerned), now)
+        due = {one for one, (_, crowd) in people.items() if is_concerned(one, is_crowd=crowd)}
+        make_due(connection, parted | due, now)
 
 
 def _part_all(connection: Connection, now: datetime) -> None:
@@ -301,13 +299,16 @@ def _joined_to_news(connection: Connection, news: set[int]) -> tuple[Members, To
 def _members(connection: Connection, rows: Iterable[int]) -> Members:
     asked = numbers_given(connection.dialect.name, "rows").c.value
     found = _MEMBERSHIPS.where(persons.c.deal.in_(select(asked)))
-    kept = connection.execute(found, {"rows": sorted(rows)})
-    return {deal: (person, is_crowd) for deal, person, is_crowd in kept}
+    return _kept(connection, found, rows=sorted(rows))
 
 
 def _members_between(connection: Connection, rows: range) -> Members:
     found = _MEMBERSHIPS.where(persons.c.deal.between(bindparam("least"), bindparam("most")))
-    kept = connection.execute(found, {"least": rows[0], "most": rows[-1]})
+    return _kept(connection, found, least=rows[0], most=rows[-1])
+
+
+def _kept(connection: Connection, found: Select[Any], **asked: Any) -> Members:
+    kept = connection.execute(found, asked)
     return {deal: (person, is_crowd) for deal, person, is_crowd in kept}
 
 
