@@ -4,7 +4,7 @@ To import all of them took a third of what `convsync --version` takes, and in va
 one. `--help` lists all, and so imports all.
 """
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -51,7 +51,7 @@ MODULES: Mapping[str, str] = {
 """The module of each command: a family of commands is its `app`, one alone a function."""
 
 
-class Imported(MutableMapping[str, Any]):
+class Imported(Mapping[str, Any]):
     """The commands, each made when it is first looked up."""
 
     def __init__(self) -> None:
@@ -62,14 +62,6 @@ class Imported(MutableMapping[str, Any]):
         if name not in self._made:
             self._made[name] = _made(name, MODULES[name])
         return self._made[name]
-
-    def __setitem__(self, name: str, command: Any) -> None:
-        """Put a command in the place of another."""
-        self._made[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        """Forget how a command was made."""
-        del self._made[name]
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names, in the order in which help lists them."""
@@ -85,7 +77,7 @@ class Families(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = Imported()
+        self.commands = Imported()  # type: ignore[assignment]  # none is added or removed
 
 
 def _made(name: str, module: str) -> Any:

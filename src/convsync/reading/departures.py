@@ -19,7 +19,7 @@ from itertools import islice
 from convsync import audit
 from convsync.errors import UnsafePlanError
 from convsync.extract.source import Bookmark, Departed, KeepsNoTrace, Quarantined, Record, Unchanged
-from convsync.model.deal import Deal, Gone
+from convsync.model.deal import Gone
 from convsync.model.event import Event, EventKind
 from convsync.running.guarding import SafetyLimits, raise_if_vanished
 from convsync.store import deals, quarantine, waiting
@@ -54,10 +54,6 @@ class Present:
     def watching(self, records: Iterable[Record]) -> Iterator[Record]:
         """Pass records on, and note those that could not be read."""
         for record in records:
-            if isinstance(record, Deal):
-                self._count += 1
-                yield record
-                continue
             if isinstance(record, Unchanged):
                 self._count += len(record.deal_rows)
                 self._unchanged += len(record.deal_rows)

@@ -40,15 +40,8 @@ class DealSums(NamedTuple):
 def add_new(connection: Connection, rows: Iterable[DealRow]) -> None:
     """Count deals in that are new."""
     of_deals = Counter(
-        [
-            (
-                row.deal.source,
-                row.content[_SEGMENTS] or "",
-                row.deal.gone is None,
-                _days_of(row.deal),
-            )
-            for row in rows
-        ]
+        (row.deal.source, row.content[_SEGMENTS] or "", row.deal.gone is None, _days_of(row.deal))
+        for row in rows
     )
     sums = DealSums(Counter(), Counter())
     for (source, segments, is_present, days), count in of_deals.items():
