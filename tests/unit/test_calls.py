@@ -132,42 +132,44 @@ def test_as_many_leave_as_there_is_room_for_while_none_is_answered() -> None:
     assert len([*answers]) == 4
 
 
+class UntilReady:
+    """Items, and calls about them that are answered once the third item has been made."""
+
+    def __init__(self, items: int) -> None:
+        self._items = items
+        self.is_ready, self.called = Event(), list[int]()
+
+    def departing(self) -> Iterator[Item]:
+        for number in range(self._items):
+            if number == 2:
+                self.is_ready.set()
+            yield Item(number)
+
+    def call(self, item: Item) -> bool:
+        self.called.append(item.number)
+        return self.is_ready.wait(60)
+
+
 def test_one_more_is_made_ready_while_all_are_under_way_and_leaves_in_the_place_of_an_answer() -> (
     None
 ):
-    is_ready, called = Event(), list[int]()
-
-    def departing() -> Iterator[Item]:
-        for number in range(4):
-            if number == 2:
-                is_ready.set()
-            yield Item(number)
-
-    def call(item: Item) -> bool:
-        called.append(item.number)
-        return is_ready.wait(60)
-
-    answers = at_a_time(departing(), call, at_once=2, may_leave=lambda: True, makes_ready=True)
+    calls = UntilReady(4)
+    answers = at_a_time(
+        calls.departing(), calls.call, at_once=2, may_leave=lambda: True, makes_ready=True
+    )
     assert sorted(item.number for item, answer in answers if answer) == [0, 1, 2, 3]
-    assert sorted(called) == [0, 1, 2, 3]
+    assert sorted(calls.called) == [0, 1, 2, 3]
 
 
 def test_what_was_made_ready_and_may_no_longer_leave_comes_back_without_an_answer() -> None:
-    is_ready, called = Event(), list[int]()
-
-    def departing() -> Iterator[Item]:
-        for number in range(9):
-            if number == 2:
-                is_ready.set()
-            yield Item(number)
-
-    def call(item: Item) -> bool:
-        called.append(item.number)
-        return is_ready.wait(60)
-
+    calls = UntilReady(9)
     answers = at_a_time(
-        departing(), call, at_once=2, may_leave=lambda: not is_ready.is_set(), makes_ready=True
+        calls.departing(),
+        calls.call,
+        at_once=2,
+        may_leave=lambda: not calls.is_ready.is_set(),
+        makes_ready=True,
     )
     *answered, last = [(item.number, answer) for item, answer in answers]
     assert (sorted(answered), last) == ([(0, True), (1, True)], (2, None))
-    assert sorted(called) == [0, 1]
+    assert sorted(calls.called) == [0, 1]
