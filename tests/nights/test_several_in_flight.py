@@ -63,7 +63,7 @@ def reserved(company: Company) -> int:
     return int(row["number"])
 
 
-def test_all_is_counted_once(busy: Company) -> None:
+def test_a_night_with_several_requests_in_flight_counts_each_conversion_once(busy: Company) -> None:
     names = wins(busy, range(3 * IN_FLIGHT + 1))
     assert busy.night(NIGHT).exit_code == 0
     assert [busy.value(name) for name in names] == [100.0] * len(names)

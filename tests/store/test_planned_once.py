@@ -239,7 +239,7 @@ def closing_nights(file: Path) -> Iterator[Nights]:
 @pytest.mark.long
 @any_worlds
 @given(worlds)
-def test_to_plan_only_whom_a_join_concerns_leaves_the_books_as_to_plan_all_it_joined(
+def test_planning_only_whom_a_join_concerns_leaves_the_same_books_as_planning_all(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
     folder = tmp_path_factory.mktemp("twins")

@@ -172,7 +172,9 @@ def test_an_event_unlike_the_others_is_filled_in_among_them(statement: Statement
         pytest.param(a_statement(OrderId("written by hand")), id="an order ID of another make"),
     ],
 )
-def test_what_cannot_be_written_as_bytes_is_filled_in(statement: Statement) -> None:
+def test_events_that_cannot_be_written_as_bytes_are_filled_in_one_by_one(
+    statement: Statement,
+) -> None:
     assert not is_written_as_bytes(PLAIN, statement)
     assert_said_as_by_the_client(PLAIN, statement)
 
@@ -206,7 +208,9 @@ _STATEMENTS = st.builds(
 
 
 @given(st.lists(_STATEMENTS, min_size=1, max_size=20))
-def test_whatever_is_stored_is_said_as_by_the_client(statements: list[Statement]) -> None:
+def test_a_request_from_stored_rows_is_the_clients_own_byte_for_byte(
+    statements: list[Statement],
+) -> None:
     assert_said_as_by_the_client(*statements)
 
 
